@@ -1,0 +1,67 @@
+# One command per act; CI runs the same ones. Everything works inside .venv at the root.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+SEED ?= 1
+BENCH_ARGS ?=
+TEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench check lock samples clean
+
+help:
+	@echo "make run     generate a working day of the province, replay it under two brains, write the report"
+	@echo "make test    run the tests"
+	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
+	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make lock    resolve the lock files anew"
+	@echo "make samples remake the committed sample traces"
+
+# Two stamps: what runs needs, and what development needs on top. Hashes are required for both.
+# A change of an extension's source alone rebuilds it.
+EXTENSIONS := $(wildcard router_core/*.pyx router_core/*.pxd)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-installed: requirements.lock pyproject.toml setup.py $(EXTENSIONS) | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev-installed: requirements-dev.lock $(VENV)/.run-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: $(VENV)/.run-installed
+	$(BIN)/exchange-router trace generate --scenario jiangxi --seed $(SEED) --out build/run/trace.parquet
+	$(BIN)/exchange-router replay --scenario jiangxi --trace build/run/trace.parquet --seed $(SEED) \
+	    --brain shortest-path --brain ecmp --out build/run
+	@echo "report: build/run/report.html"
+
+test: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+bench: $(VENV)/.dev-installed
+	@mkdir -p build
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
+
+check: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(VENV)/.dev-installed
+	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --extra dev --constraint requirements.lock \
+	    --output-file requirements-dev.lock pyproject.toml
+
+LOCK_FLAGS := --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
+    --no-emit-find-links --no-header --no-annotate
+
+samples: $(VENV)/.run-installed
+	sh traces/samples/make.sh $(BIN)/exchange-router
+
+clean:
+	rm -rf build $(VENV) .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""Platforms from TOML files, checked at the edge."""

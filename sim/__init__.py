@@ -1,0 +1,1 @@
+"""The SimPy world that replays traces: data plane, control processes, metrics, report."""

@@ -1,0 +1,1 @@
+"""The brain and its parts; no clock, no sockets, no files."""

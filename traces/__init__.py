@@ -1,0 +1,1 @@
+"""What was exchanged: schema, reading and writing, validation, generation, import."""
