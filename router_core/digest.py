@@ -28,7 +28,7 @@ def digest_of(value: object) -> str:
     return state.hexdigest()
 
 
-def _canonical(value: object) -> Iterator[bytes]:  # noqa: PLR0912 - one case a type
+def _canonical(value: object) -> Iterator[bytes]:
     if isinstance(value, np.ndarray):
         yield f"array {value.dtype.str} {value.shape}".encode()
         yield np.ascontiguousarray(value).tobytes()

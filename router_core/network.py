@@ -35,9 +35,10 @@ class Network:
     node_xy : float64 (N, 2)
         Longitude and latitude [degrees] for maps.
     node_station : int32 (N,)
-        Station that every exchange visits when it passes this node.
+        Station that an exchange visits when it passes this node, or begins or ends here.
     node_process_station : int32 (N,)
-        Station of exchange processing at a centre, `NO_STATION` elsewhere.
+        Station of exchange processing at a centre, visited instead of the other one by the exchanges that are
+        processed there; `NO_STATION` at other nodes.
     node_pool : int32 (N,)
         Cloud pool that can lend this node servers, or `NO_POOL`.
     line_source, line_target : int32 (L,)

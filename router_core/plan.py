@@ -1,0 +1,72 @@
+"""A plan: which ways the exchanges between two groups of endpoints take, and in which shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from router_core.network import Network
+from router_core.spread import spread
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """A way from one home to another: the stations between the two access lines, processing included.
+
+    Attributes
+    ----------
+    first, last : int
+        The home where the exchange enters and the one where it leaves; they may be the same node.
+    stations : tuple of int
+        Stations in order, from the first home's to the last home's; exactly one is a PROCESS station.
+    """
+
+    first: int
+    last: int
+    stations: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Ways between two groups and their integer weights; an exchange picks one by the hash of its id.
+
+    Attributes
+    ----------
+    trunks : tuple of Trunk
+        At least one, in order of preference.
+    weights : tuple of int
+        One for each trunk, >= 0, with a positive sum.
+    """
+
+    trunks: tuple[Trunk, ...]
+    weights: tuple[int, ...]
+
+    def pick(self, exchange_id: int) -> int:
+        """Return the position of the trunk that this exchange takes."""
+        if len(self.trunks) == 1:
+            return 0
+        ticket = spread(exchange_id, 0, sum(self.weights))
+        for position, weight in enumerate(self.weights):
+            ticket -= weight
+            if ticket < 0:
+                return position
+        raise AssertionError("weights of a choice have a positive sum")
+
+
+class Plan(Protocol):
+    """A pure function of two groups: asking changes nothing, so it may be asked at any time and in any order."""
+
+    def choice(self, source_group: int, target_group: int) -> Choice | None:
+        """Ways from one group of endpoints to another, `None` if the network has none."""
+        ...
+
+
+def route(network: Network, source: int, target: int, trunk: Trunk) -> tuple[int, ...]:
+    """Return all stations from endpoint to endpoint: own station, access line, trunk, access line, own station."""
+    return (
+        int(network.node_station[source]),
+        network.access_station[source, trunk.first],
+        *trunk.stations,
+        network.access_station[trunk.last, target],
+        int(network.node_station[target]),
+    )
