@@ -1,0 +1,94 @@
+"""The brain's contract: typed events in, typed commands out; no clock, no sockets, no files.
+
+In the simulator the world delivers events at simulated time and carries out the commands; live, the feed does. The
+same object serves both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.plan import Plan
+
+
+@dataclass(frozen=True)
+class SlotStarted:
+    """A planning slot begins.
+
+    Attributes
+    ----------
+    now_ns : int
+        From the start of the run [ns].
+    slot : int
+        Number of the slot since the start.
+    """
+
+    now_ns: int
+    slot: int
+
+
+@dataclass(frozen=True, eq=False)
+class TelemetryArrived:
+    """A sample of all stations has come in, late and noisy as telemetry is.
+
+    Attributes
+    ----------
+    now_ns, observed_ns : int
+        When it arrives, and the instant it describes (earlier) [ns].
+    window_ns : int
+        Length of the window that ends at `observed_ns` [ns].
+    utilisation : float64 (S,)
+        Busy share of the servers in the window; lines count their other users too, as an interface counter does.
+    waiting : int64 (S,)
+        Exchanges waiting at the end of the window.
+    served_bytes : int64 (S,)
+        Bytes of exchanges whose service began in the window.
+    """
+
+    now_ns: int
+    observed_ns: int
+    window_ns: int
+    utilisation: NDArray[np.float64]
+    waiting: NDArray[np.int64]
+    served_bytes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """Nothing more will come."""
+
+    now_ns: int
+
+
+Event = SlotStarted | TelemetryArrived | RunEnded
+
+
+@dataclass(frozen=True)
+class SetPlan:
+    """Exchanges that are submitted from now on follow this plan."""
+
+    plan: Plan
+
+
+Command = SetPlan
+
+
+class Brain(Protocol):
+    """The exchange management centre's scheduler.
+
+    `handle` is deterministic: equal events in equal order give equal commands. What it decides at an event depends
+    on that event and earlier ones alone.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in results."""
+        ...
+
+    def handle(self, event: Event) -> list[Command]:
+        """Take in one event and return the commands to carry out now, in order."""
+        ...
