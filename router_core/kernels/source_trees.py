@@ -1,0 +1,131 @@
+"""Cheapest trees of all sources at once: the pricing step of the column generation in `router_core.optimum`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+INFINITE = np.inf
+# Added to every arc, so that a free station is not visited for nothing.
+TIE_COST = 1e-12
+
+
+@njit(cache=True)
+def _sift_down(heap_key, heap_item, size, key, item):  # type: ignore[no-untyped-def]
+    place = 0
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            break
+        if child + 1 < size and heap_key[child + 1] < heap_key[child]:
+            child += 1
+        if heap_key[child] >= key:
+            break
+        heap_key[place] = heap_key[child]
+        heap_item[place] = heap_item[child]
+        place = child
+    heap_key[place] = key
+    heap_item[place] = item
+
+
+@njit(cache=True)
+def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop nest; a call per level would cost more than it tells
+    arc_start: NDArray[np.int64],
+    arc_head: NDArray[np.int32],
+    arc_station: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    price: NDArray[np.float64],
+    home_start: NDArray[np.int64],
+    home_state: NDArray[np.int64],
+    exit_state: NDArray[np.int64],
+    row_start: NDArray[np.int64],
+    row_target: NDArray[np.int32],
+    row_rate: NDArray[np.float64],
+    load: NDArray[np.float64],
+    cost: NDArray[np.float64],
+):
+    """Route every source's demand over cheapest paths and return what that costs and loads.
+
+    Indices are the caller's to check. M sizes, G groups, S stations, D rows of demand ordered by (size, source).
+
+    Parameters
+    ----------
+    arc_start, arc_head, arc_station
+        The routing graph in compressed rows; more than one arc may join two states.
+    weight : float64 (M, S)
+        Utilisation of a station by one exchange a second of each size.
+    price : float64 (S,)
+        Price of a unit of utilisation, >= 0.
+    home_start, home_state, exit_state : int64 (G + 1,), (H,), (H,)
+        Entry and exit states of each group's homes.
+    row_start : int64 (M * G + 1,)
+        Rows of size m and source g: ``row_start[m * G + g]:row_start[m * G + g + 1]``.
+    row_target : int32 (D,)
+    row_rate : float64 (D,)
+        Exchanges a second.
+    load : float64 (G, S), written
+        Utilisation that each source's tree causes.
+    cost : float64 (G,), written
+        Priced load of each source's tree; infinite if a target cannot be reached.
+    """
+    states = len(arc_start) - 1
+    groups = len(home_start) - 1
+    distance = np.empty(states)
+    came_by = np.empty(states, np.int64)
+    came_from = np.empty(states, np.int64)
+    heap_key = np.empty(len(arc_head) + len(home_state) + 1)
+    heap_item = np.empty(len(arc_head) + len(home_state) + 1, np.int64)
+    arc_cost = np.empty(len(arc_head))
+    load[:] = 0.0
+    cost[:] = 0.0
+    for size in range(len(weight)):
+        for arc in range(len(arc_head)):
+            station = arc_station[arc]
+            arc_cost[arc] = price[station] * weight[size, station] + TIE_COST
+        for group in range(groups):
+            first, last = row_start[size * groups + group], row_start[size * groups + group + 1]
+            if first == last:
+                continue
+            distance[:] = INFINITE
+            heap_size = 0
+            for home in range(home_start[group], home_start[group + 1]):
+                distance[home_state[home]] = 0.0
+                came_by[home_state[home]] = -1
+                heap_key[heap_size] = 0.0
+                heap_item[heap_size] = home_state[home]
+                heap_size += 1
+            while heap_size > 0:
+                key, state = heap_key[0], heap_item[0]
+                heap_size -= 1
+                if heap_size > 0:
+                    _sift_down(heap_key, heap_item, heap_size, heap_key[heap_size], heap_item[heap_size])
+                if key > distance[state]:
+                    continue
+                for arc in range(arc_start[state], arc_start[state + 1]):
+                    total = key + arc_cost[arc]
+                    head = arc_head[arc]
+                    if total < distance[head]:
+                        distance[head] = total
+                        came_by[head] = arc_station[arc]
+                        came_from[head] = state
+                        place = heap_size
+                        heap_size += 1
+                        while place > 0 and heap_key[(place - 1) // 2] > total:
+                            heap_key[place] = heap_key[(place - 1) // 2]
+                            heap_item[place] = heap_item[(place - 1) // 2]
+                            place = (place - 1) // 2
+                        heap_key[place] = total
+                        heap_item[place] = head
+            for row in range(first, last):
+                target = row_target[row]
+                best = exit_state[home_start[target]]
+                for home in range(home_start[target] + 1, home_start[target + 1]):
+                    if distance[exit_state[home]] < distance[best]:
+                        best = exit_state[home]
+                cost[group] += row_rate[row] * distance[best]
+                if distance[best] == INFINITE:
+                    continue
+                while came_by[best] >= 0:
+                    load[group, came_by[best]] += row_rate[row] * weight[size, came_by[best]]
+                    best = came_from[best]

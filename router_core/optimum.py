@@ -1,0 +1,218 @@
+"""The least peak utilisation that any routing of a demand could reach: the yardstick of every plan.
+
+A linear programme over all routes, the choice of home and of the processing centre included, solved by column
+generation: a column is one routing of a whole source (a cheapest tree for each payload size), the master picks convex
+combinations that minimise the peak (Dantzig and Wolfe, Operations Research 8, 1960; one column a source tree as in
+Jones et al., Mathematical Programming 62, 1993). The prices of the master bound the optimum from below at every step,
+so the answer carries its own gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.demand_model import Demand
+from router_core.errors import BadInputError, ExchangeRouterError
+from router_core.kernels.source_trees import TIE_COST, price_trees
+from router_core.network import Network
+from router_core.routing_graph import ARRIVED, READY_PROCESSED, STATES, RoutingGraph, routing_graph
+
+GAP = 1e-3
+ROUNDS_MAX = 500
+# How much of the best prices so far goes into the next ones: unsmoothed prices jump about and waste rounds.
+SMOOTHING = 0.6
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Peak utilisation of the best routing found, and a bound that no routing can beat.
+
+    Attributes
+    ----------
+    objective, lower_bound : float
+        Utilisation of the busiest station, ``lower_bound <= optimum <= objective``.
+    rounds : int
+        Pricing rounds used.
+    """
+
+    objective: float
+    lower_bound: float
+    rounds: int
+
+    @property
+    def gap(self) -> float:
+        """Relative distance between the two."""
+        return (self.objective - self.lower_bound) / self.objective if self.objective > 0 else 0.0
+
+
+def optimum(
+    network: Network, demand: Demand, available: NDArray[np.float64] | None = None, gap: float = GAP
+) -> Optimum:
+    """Return the least peak utilisation over all routings of a demand, within a relative gap.
+
+    Exchanges of one pair may be split at will. An endpoint's own station counts; of its access lines those of an
+    endpoint with one home count, and the others are taken to be free in the bound and to carry everything in the
+    objective.
+
+    Parameters
+    ----------
+    network : Network
+    demand : Demand
+    available : float64 (L,), optional
+        Share of each line that other users leave, in (0, 1].
+    gap : float
+        Stop when the objective is within this share of the bound.
+
+    Raises
+    ------
+    BadInputError
+        If a pair with demand is not connected.
+    """
+    capacity = network.station_servers.astype(np.float64)
+    if available is not None:
+        capacity[network.line_station] *= available
+    fixed_low, fixed_high = _endpoint_utilisation(network, demand, capacity)
+    rows = _Rows(network, demand, capacity)
+    if not len(rows.rate):
+        return Optimum(fixed_high, fixed_low, 0)
+    graph = routing_graph(network)
+    master = _Master(np.unique(graph.arc_station), rows.groups)
+    price = np.zeros(network.station_count)
+    price[master.stations] = 1.0 / len(master.stations)
+    best_price, bound, objective = price, 0.0, np.inf
+    for rounds in range(1, ROUNDS_MAX + 1):
+        load, cost = rows.price(graph, price)
+        if not np.isfinite(cost).all():
+            raise BadInputError("demand", "every pair with demand is connected", "a pair without a route")
+        # Paths paid the tie cost too, so the bound gives back the most that it can have added.
+        below = float(cost.sum()) - TIE_COST * graph.state_count * float(rows.rate.sum())
+        if below > bound:
+            bound, best_price = below, price
+        master.add(load)
+        objective, duals = master.solve()
+        low, high = max(bound, fixed_low), max(objective, fixed_high)
+        if high - low <= gap * high:
+            return Optimum(high, low, rounds)
+        price = np.zeros(network.station_count)
+        price[master.stations] = duals
+        if rounds % 8:  # now and then the master's own prices, so that smoothing cannot stall
+            price = SMOOTHING * best_price + (1 - SMOOTHING) * price
+    return Optimum(max(objective, fixed_high), max(bound, fixed_low), ROUNDS_MAX)
+
+
+def _endpoint_utilisation(network: Network, demand: Demand, capacity: NDArray[np.float64]) -> tuple[float, float]:
+    """Bounds on the peak over endpoints' own stations and access lines, which no routing of trunks changes."""
+    low = high = 0.0
+    for ends, outward in ((demand.source, True), (demand.target, False)):
+        exchanges = np.bincount(ends, demand.exchanges_per_s, network.node_count)
+        size = np.bincount(ends, demand.bytes_per_s, network.node_count)
+        for node in np.unique(ends).tolist():
+            homes = network.homes[node]
+            lines = [network.access_station[(node, home) if outward else (home, node)] for home in homes]
+            for station in lines:
+                share = _seconds(network, station, exchanges[node], size[node]) / capacity[station]
+                high = max(high, share)
+                low = max(low, share if len(lines) == 1 else 0.0)
+    exchanges = np.bincount(demand.source, demand.exchanges_per_s, network.node_count)
+    exchanges += np.bincount(demand.target, demand.exchanges_per_s, network.node_count)
+    size = np.bincount(demand.source, demand.bytes_per_s, network.node_count)
+    size += np.bincount(demand.target, demand.bytes_per_s, network.node_count)
+    for node in np.flatnonzero(exchanges).tolist():
+        station = int(network.node_station[node])
+        share = _seconds(network, station, exchanges[node], size[node]) / capacity[station]
+        low, high = max(low, share), max(high, share)
+    return float(low), float(high)
+
+
+def _seconds(network: Network, station: int, exchanges: float, size: float) -> float:
+    fixed_s = network.station_fixed_ns[station] * 1e-9
+    return float(exchanges * fixed_s + size * network.station_ps_per_byte[station] * 1e-12)
+
+
+class _Rows:
+    """The demand between groups, gathered by payload size and source for the pricing kernel."""
+
+    def __init__(self, network: Network, demand: Demand, capacity: NDArray[np.float64]) -> None:
+        used = demand.exchanges_per_s > 0
+        rate = demand.exchanges_per_s[used]
+        # Exchanges of one mean size cost the same everywhere, so they share a tree; rounding joins equal means.
+        mean = np.round(demand.bytes_per_s[used] / rate, 6)
+        sizes, size = np.unique(mean, return_inverse=True)
+        source = network.node_group[demand.source[used]].astype(np.int64)
+        target = network.node_group[demand.target[used]].astype(np.int64)
+        groups = len(network.groups)
+        key, row = np.unique((size * groups + source) * groups + target, return_inverse=True)
+        self.groups = groups
+        self.rate = np.bincount(row, rate, len(key)).astype(np.float64)
+        self.target = (key % groups).astype(np.int32)
+        counts = np.bincount(key // groups, minlength=len(sizes) * groups)
+        self.start = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        self.weight = (
+            network.station_fixed_ns * 1e-9 + sizes[:, None] * network.station_ps_per_byte * 1e-12
+        ) / capacity
+        lengths = [len(homes) for homes in network.groups]
+        homes = np.array([home for group in network.groups for home in group], dtype=np.int64)
+        self.home_start = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        self.entry = STATES * homes + ARRIVED
+        self.exit = STATES * homes + READY_PROCESSED
+
+    def price(self, graph: RoutingGraph, price: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the load (G, S) and the priced cost (G,) of every source's cheapest trees."""
+        load = np.empty((self.groups, len(price)))
+        cost = np.empty(self.groups)
+        price_trees(
+            graph.arc_start,
+            graph.arc_head,
+            graph.arc_station,
+            self.weight,
+            price,
+            self.home_start,
+            self.entry,
+            self.exit,
+            self.start,
+            self.target,
+            self.rate,
+            load,
+            cost,
+        )
+        return load, cost
+
+
+class _Master:
+    """Convex combinations of columns that minimise the peak; HiGHS keeps its basis from round to round."""
+
+    def __init__(self, stations: NDArray[np.integer], groups: int) -> None:
+        self.stations = stations
+        self._groups = groups
+        self._highs = highspy.Highs()
+        self._highs.setOptionValue("output_flag", False)
+        self._highs.setOptionValue("threads", 1)
+        rows = len(stations)
+        self._highs.addCol(1.0, 0.0, highspy.kHighsInf, 0, np.empty(0, np.int32), np.empty(0))
+        peak, minus = np.zeros(1, dtype=np.int32), np.full(1, -1.0)
+        for _ in range(rows):
+            self._highs.addRow(-highspy.kHighsInf, 0.0, 1, peak, minus)
+        for _ in range(groups):
+            self._highs.addRow(1.0, 1.0, 0, np.empty(0, np.int32), np.empty(0))
+
+    def add(self, load: NDArray[np.float64]) -> None:
+        """Add one column a source, load (G, S)."""
+        rows = len(self.stations)
+        for group, column in enumerate(load[:, self.stations]):
+            used = np.flatnonzero(column)
+            index = np.append(used, rows + group).astype(np.int32)
+            self._highs.addCol(0.0, 0.0, highspy.kHighsInf, len(index), index, np.append(column[used], 1.0))
+
+    def solve(self) -> tuple[float, NDArray[np.float64]]:
+        """Return the peak of the best combination, and the stations' prices (they sum to 1)."""
+        self._highs.run()
+        status = self._highs.getModelStatus()
+        if status != highspy.HighsModelStatus.kOptimal:
+            raise ExchangeRouterError(f"HiGHS did not solve the master programme: {status}")
+        solution = self._highs.getSolution()
+        prices = np.maximum(-np.array(solution.row_dual[: len(self.stations)]), 0.0)
+        return float(self._highs.getInfo().objective_function_value), prices / max(prices.sum(), 1e-300)

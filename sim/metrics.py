@@ -1,0 +1,207 @@
+"""What a run was worth: completion times, deadlines, tides, stations. All figures are exact integers where they can be.
+
+A percentile q is the smallest completion time that at least the share q of the delivered exchanges does not exceed
+(inverse of the empirical distribution, no interpolation), so equal runs give equal integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.exchanges import NO_DEADLINE, Exchanges
+from router_core.network import Network
+from router_core.vocabulary import Mode, StationRole
+from sim.data_plane import Outcome, Refusal
+from sim.series import Series
+from sim.world import Record
+
+# Fractions, because 0.999 * 1000 is 999.0000000000001 and would give the wrong rank.
+QUANTILES: Final = {
+    "p50_ns": Fraction(50, 100),
+    "p95_ns": Fraction(95, 100),
+    "p99_ns": Fraction(99, 100),
+    "p999_ns": Fraction(999, 1000),
+}
+BUSIEST: Final = 20
+TAIL_POINTS: Final = 120
+
+Table = dict[str, Any]
+
+
+def percentile(ordered_ns: NDArray[np.int64], share: Fraction) -> int:
+    """Return the percentile of ascending, non-empty times."""
+    return int(ordered_ns[_rank(len(ordered_ns), share)])
+
+
+def _rank(count: int, share: Fraction) -> int:
+    return max(0, -(-share.numerator * count // share.denominator) - 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Completion:
+    """Which exchanges were delivered, how long each took, and which missed its deadline; shapes (n,)."""
+
+    delivered: NDArray[np.bool_]
+    took_ns: NDArray[np.int64]
+    due: NDArray[np.bool_]
+    missed: NDArray[np.bool_]
+
+
+def completion(exchanges: Exchanges, outcome: Outcome, ended_ns: int) -> Completion:
+    """Judge every exchange; one still in flight after its deadline, or refused, has missed it."""
+    delivered = outcome.delivered_ns >= 0
+    due = exchanges.deadline_ns != NO_DEADLINE
+    finished_ns = np.where(delivered, outcome.delivered_ns, ended_ns)
+    refused = outcome.refusal != Refusal.NOT_REFUSED
+    missed = due & ((finished_ns > exchanges.deadline_ns) | refused)
+    return Completion(delivered, outcome.delivered_ns - exchanges.submitted_ns, due, missed)
+
+
+def distribution(exchanges: Exchanges, done: Completion, rows: NDArray[np.bool_]) -> Table:
+    """Count, bytes, percentiles [ns] and deadlines of some exchanges; percentiles are None where none was delivered."""
+    ordered_ns = np.sort(done.took_ns[rows & done.delivered])
+    count = len(ordered_ns)
+    table: Table = {"count": count, "bytes": int(exchanges.payload_bytes[rows & done.delivered].sum())}
+    for name, share in QUANTILES.items():
+        table[name] = percentile(ordered_ns, share) if count else None
+    table["max_ns"] = int(ordered_ns[-1]) if count else None
+    # Python's integers: a sum of a million hours in ns does not fit 64 bits.
+    table["mean_ns"] = sum(map(int, np.add.reduceat(ordered_ns, range(0, count, 4096)))) // count if count else None
+    table["deadline_total"] = int((rows & done.due).sum())
+    table["deadline_missed"] = int((rows & done.missed).sum())
+    return table
+
+
+def tail(took_ns: NDArray[np.int64]) -> Table:
+    """Share of exchanges that took longer than each of up to 120 times, spaced so that the far tail is drawn well."""
+    count = len(took_ns)
+    if count == 0:
+        return {"latency_ns": [], "share_above": []}
+    ordered_ns = np.sort(took_ns)
+    above = np.unique(np.rint(np.geomspace(1, count, TAIL_POINTS)).astype(np.int64))[::-1]
+    rank = count - above
+    return {"latency_ns": ordered_ns[rank].tolist(), "share_above": (above / count).tolist()}
+
+
+def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns: int) -> Table:
+    """Return the metrics of a run as one JSON-ready table (`docs/formats.md` describes the keys)."""
+    exchanges, outcome = record.exchanges, record.outcome
+    done = completion(exchanges, outcome, record.ended_ns)
+    everything = np.ones(len(exchanges), dtype=np.bool_)
+    refused = outcome.refusal != Refusal.NOT_REFUSED
+    in_flight = ~done.delivered & ~refused
+    states = {"submitted": everything, "delivered": done.delivered, "in_flight": in_flight, "refused": refused}
+    modes = {mode.name.lower(): exchanges.mode == mode for mode in Mode}
+    classes = {str(level): exchanges.priority == level for level in np.unique(exchanges.priority).tolist()}
+    return {
+        "brain": brain,
+        "span_ns": span_ns,
+        "ended_ns": record.ended_ns,
+        "counts": {name: int(rows.sum()) for name, rows in states.items()},
+        "bytes": {name: int(exchanges.payload_bytes[rows].sum()) for name, rows in states.items()},
+        "refused_by_reason": {
+            reason.text: int((outcome.refusal == reason).sum()) for reason in Refusal if reason != Refusal.NOT_REFUSED
+        },
+        "completion": {
+            "all": distribution(exchanges, done, everything),
+            "by_mode": {name: distribution(exchanges, done, rows) for name, rows in modes.items()},
+            "by_class": {name: distribution(exchanges, done, rows) for name, rows in classes.items()},
+        },
+        "tails": {
+            "all": tail(done.took_ns[done.delivered]),
+            "by_mode": {name: tail(done.took_ns[rows & done.delivered]) for name, rows in modes.items()},
+        },
+        "tide": tide(exchanges, outcome, modes, span_ns, slot_ns),
+        "stations": busiest(network, record.series, span_ns),
+    }
+
+
+def tide(
+    exchanges: Exchanges, outcome: Outcome, modes: dict[str, NDArray[np.bool_]], span_ns: int, slot_ns: int
+) -> Table:
+    """Exchanges and bytes submitted in each slot by mode, and exchanges delivered in it."""
+    slots = -(-span_ns // slot_ns)
+    slot = exchanges.submitted_ns // slot_ns
+    table: Table = {"start_ns": (np.arange(slots) * slot_ns).tolist(), "submitted": {}, "bytes": {}}
+    for name, rows in modes.items():
+        table["submitted"][name] = np.bincount(slot[rows], minlength=slots).tolist()
+        sizes = np.zeros(slots, dtype=np.int64)
+        np.add.at(sizes, slot[rows], exchanges.payload_bytes[rows])
+        table["bytes"][name] = sizes.tolist()
+    delivered_in = outcome.delivered_ns[outcome.delivered_ns >= 0] // slot_ns
+    table["delivered"] = np.bincount(delivered_in[delivered_in < slots], minlength=slots).tolist()
+    return table
+
+
+def busiest(network: Network, series: Series, span_ns: int) -> list[Table]:
+    """Return the stations of highest utilisation in any slot, with their means over the trace's span."""
+    count = network.station_count
+    peak = np.zeros(count, dtype=np.float32)
+    np.maximum.at(peak, series.station, series.utilisation)
+    waiting = np.zeros(count, dtype=np.int32)
+    np.maximum.at(waiting, series.station, series.waiting)
+    served = np.zeros(count, dtype=np.int64)
+    np.add.at(served, series.station, series.served)
+    sizes = np.zeros(count, dtype=np.int64)
+    np.add.at(sizes, series.station, series.served_bytes)
+    within = series.edge_ns[series.slot] < span_ns
+    length_ns = np.diff(series.edge_ns).astype(np.float64)
+    mean = np.bincount(
+        series.station[within],
+        weights=series.utilisation[within] * length_ns[series.slot[within]] / max(span_ns, 1),
+        minlength=count,
+    )
+    order = np.lexsort((np.arange(count), -waiting, -peak))[:BUSIEST]
+    return [
+        {
+            "station": int(station),
+            "name": network.station_name[station],
+            "role": StationRole(int(network.station_role[station])).name.lower(),
+            "peak_utilisation": round(float(peak[station]), 6),
+            "mean_utilisation": round(float(mean[station]), 6),
+            "peak_waiting": int(waiting[station]),
+            "served": int(served[station]),
+            "served_bytes": int(sizes[station]),
+        }
+        for station in order.tolist()
+        if served[station] or waiting[station]
+    ]
+
+
+def pairs(network: Network, exchanges: Exchanges, done: Completion) -> dict[str, list[Any]]:
+    """Return the completion of every pair of endpoints as columns, ordered by source and target index."""
+    key = exchanges.source.astype(np.int64) * network.node_count + exchanges.target
+    order = np.lexsort((done.took_ns, ~done.delivered, key))
+    ordered = key[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(ordered) else np.empty(0, int)
+    delivered = np.add.reduceat(done.delivered[order].astype(np.int64), starts) if len(starts) else np.empty(0, int)
+    took_ns = done.took_ns[order]
+
+    def total(values: NDArray[Any]) -> list[int]:
+        return np.add.reduceat(values[order].astype(np.int64), starts).tolist() if len(starts) else []
+
+    def at(share: Fraction) -> list[int | None]:
+        # A pair's delivered exchanges come first, fastest first.
+        return [
+            int(took_ns[start + _rank(count, share)]) if count else None
+            for start, count in zip(starts.tolist(), delivered.tolist(), strict=True)
+        ]
+
+    first = ordered[starts]
+    columns: dict[str, list[Any]] = {
+        "source": [network.node_name[index] for index in (first // network.node_count).tolist()],
+        "target": [network.node_name[index] for index in (first % network.node_count).tolist()],
+        "submitted": total(np.ones(len(exchanges), dtype=np.int64)),
+        "count": delivered.tolist(),
+        "bytes": total(np.where(done.delivered, exchanges.payload_bytes, 0)),
+    }
+    columns |= {name: at(share) for name, share in QUANTILES.items()}
+    columns["max_ns"] = at(Fraction(1))
+    columns["deadline_total"] = total(done.due)
+    columns["deadline_missed"] = total(done.missed)
+    return columns

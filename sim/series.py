@@ -1,0 +1,77 @@
+"""The stations' series of a run: what each slot did, kept only where something happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.network import Network
+from sim.data_plane import Snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Stations by slots in coordinate form, K entries; a station's slot without an entry is all zero.
+
+    Attributes
+    ----------
+    edge_ns : int64 (T + 1,)
+        Borders of the T slots [ns]; the last slot may be shorter.
+    slot, station : int32 (K,)
+    utilisation : float32 (K,)
+        Busy share of all servers in the slot, in [0, 1].
+    waiting : int32 (K,)
+        Exchanges that wait at the slot's end.
+    served, served_bytes : int64 (K,)
+        Exchanges whose service began in the slot, and their bytes.
+    """
+
+    edge_ns: NDArray[np.int64]
+    slot: NDArray[np.int32]
+    station: NDArray[np.int32]
+    utilisation: NDArray[np.float32]
+    waiting: NDArray[np.int32]
+    served: NDArray[np.int64]
+    served_bytes: NDArray[np.int64]
+
+
+class SeriesRecorder:
+    """Takes a snapshot at each slot's border."""
+
+    def __init__(self, network: Network) -> None:
+        self._servers = network.station_servers.astype(np.float64)
+        self._last: Snapshot | None = None
+        self._edges: list[int] = []
+        self._parts: list[tuple[NDArray[np.generic], ...]] = []
+
+    def record(self, snapshot: Snapshot) -> None:
+        """Close the slot that ends now; the first snapshot only opens the first one."""
+        last, self._last = self._last, snapshot
+        if last is not None and snapshot.now_ns == last.now_ns:
+            self._last = last
+            return
+        self._edges.append(snapshot.now_ns)
+        if last is None:
+            return
+        busy_ns = snapshot.busy_ns - last.busy_ns
+        served = snapshot.served - last.served
+        kept = np.flatnonzero((busy_ns > 0) | (served > 0) | (snapshot.waiting > 0))
+        share = busy_ns[kept] / (self._servers[kept] * (snapshot.now_ns - last.now_ns))
+        self._parts.append(
+            (
+                np.full(len(kept), len(self._edges) - 2, dtype=np.int32),
+                kept.astype(np.int32),
+                share.astype(np.float32),
+                snapshot.waiting[kept].astype(np.int32),
+                served[kept],
+                (snapshot.served_bytes - last.served_bytes)[kept],
+            )
+        )
+
+    def series(self) -> Series:
+        """Return what was recorded."""
+        empty = tuple(np.empty(0, dtype=kind) for kind in ("i4", "i4", "f4", "i4", "i8", "i8"))
+        columns = [np.concatenate(column) for column in zip(empty, *self._parts, strict=True)]
+        return Series(np.array(self._edges, dtype=np.int64), *columns)
