@@ -1,0 +1,230 @@
+"""Writer and reader of a result folder; its tables are described in `sim.results`.
+
+Whatever is read is checked; what breaks a rule raises `BadInputError` naming file, place, rule and value. A file is
+written beside its place and then moved there, so a folder never holds half a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
+
+from router_core.errors import BadInputError
+from sim.results import NO_TIME_NS, UTILISATION_MAX, BrainMetrics, NetworkTable, PairTable, Run, StationSlots
+from sim.series import Series
+
+RUN_FILE: Final = "run.json"
+NETWORK_FILE: Final = "network.json"
+METRICS_FILE: Final = "metrics.json"
+STATIONS_FILE: Final = "stations.parquet"
+PAIRS_FILE: Final = "pairs.parquet"
+
+STATIONS_SCHEMA: Final = pa.schema(
+    [
+        pa.field("slot", pa.int32(), nullable=False),
+        pa.field("station", pa.int32(), nullable=False),
+        pa.field("utilisation", pa.float32(), nullable=False),
+        pa.field("waiting", pa.int32(), nullable=False),
+        pa.field("served", pa.int64(), nullable=False),
+        pa.field("served_bytes", pa.int64(), nullable=False),
+    ]
+)
+PAIRS_SCHEMA: Final = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("target", pa.string(), nullable=False),
+        pa.field("submitted", pa.int64(), nullable=False),
+        pa.field("count", pa.int64(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("p50_ns", pa.int64()),
+        pa.field("p95_ns", pa.int64()),
+        pa.field("p99_ns", pa.int64()),
+        pa.field("p999_ns", pa.int64()),
+        pa.field("max_ns", pa.int64()),
+        pa.field("deadline_total", pa.int64(), nullable=False),
+        pa.field("deadline_missed", pa.int64(), nullable=False),
+    ]
+)
+ROWS_AT_A_TIME: Final = 1 << 20
+
+Stored = TypeVar("Stored", bound=BaseModel)
+
+
+def write_run(folder: Path, run: Run) -> None:
+    """Write run.json. Write it last: a folder without it is no result yet."""
+    _write_json(folder / RUN_FILE, run, indent=2)
+
+
+def write_network(folder: Path, network: NetworkTable) -> None:
+    """Write network.json."""
+    _write_json(folder / NETWORK_FILE, network)
+
+
+def write_metrics(folder: Path, metrics: BrainMetrics) -> None:
+    """Write the metrics of one brain into its folder."""
+    _write_json(folder / metrics.brain / METRICS_FILE, metrics)
+
+
+def write_station_slots(folder: Path, brain: str, parts: Iterable[StationSlots | Series]) -> None:
+    """Write the slots of one brain's stations, part by part; rows in ascending order of slot, then station."""
+    with _moved_when_whole(folder / brain / STATIONS_FILE) as place, pq.ParquetWriter(place, STATIONS_SCHEMA) as writer:
+        for part in parts:
+            columns = [getattr(part, field.name) for field in STATIONS_SCHEMA]
+            writer.write_batch(pa.record_batch(columns, schema=STATIONS_SCHEMA))
+
+
+def write_pairs(folder: Path, brain: str, columns: Mapping[str, Sequence[object]]) -> None:
+    """Write one brain's completion times by pair from the columns of `PairTable`, with None for a missing time."""
+    table = pa.table({field.name: columns[field.name] for field in PAIRS_SCHEMA}, schema=PAIRS_SCHEMA)
+    with _moved_when_whole(folder / brain / PAIRS_FILE) as place:
+        pq.write_table(table, place)
+
+
+def read_run(folder: Path) -> Run:
+    """Read run.json."""
+    return _read_json(folder / RUN_FILE, Run)
+
+
+def read_network(folder: Path) -> NetworkTable:
+    """Read network.json."""
+    return _read_json(folder / NETWORK_FILE, NetworkTable)
+
+
+def read_metrics(folder: Path, brain: str, network: NetworkTable) -> BrainMetrics:
+    """Read one brain's metrics; its stations must be stations of the network."""
+    path = folder / brain / METRICS_FILE
+    metrics = _read_json(path, BrainMetrics)
+    if metrics.brain != brain:
+        raise BadInputError("brain", f"must be the name of its folder, {brain}", metrics.brain, str(path))
+    stations = len(network.stations.name)
+    for row, load in enumerate(metrics.stations):
+        if load.station >= stations:
+            raise BadInputError(f"stations.{row}.station", f"must lie below {stations}", load.station, str(path))
+    return metrics
+
+
+def read_station_slots(folder: Path, brain: str, slots: int, stations: int) -> Iterator[StationSlots]:
+    """Yield one brain's slots part by part, so that a large network need not fit in memory.
+
+    Parameters
+    ----------
+    folder, brain
+        Where to read.
+    slots, stations : int
+        Every row's slot and station must lie below these.
+    """
+    path = folder / brain / STATIONS_FILE
+    for batch in _read_parquet(path, STATIONS_SCHEMA):
+        part = StationSlots(**{field.name: _numbers(batch, field.name, path) for field in STATIONS_SCHEMA})
+        for name, high in (("slot", slots - 1), ("station", stations - 1), ("utilisation", UTILISATION_MAX)):
+            _check_range(getattr(part, name), name, high, path)
+        for name in ("waiting", "served", "served_bytes"):
+            _check_range(getattr(part, name), name, None, path)
+        yield part
+
+
+def read_pairs(folder: Path, brain: str) -> PairTable:
+    """Read one brain's completion times by pair."""
+    path = folder / brain / PAIRS_FILE
+    table = pa.Table.from_batches(_read_parquet(path, PAIRS_SCHEMA), schema=PAIRS_SCHEMA)
+    columns: dict[str, Any] = {}
+    for field in PAIRS_SCHEMA:
+        column = table.column(field.name)
+        if field.type == pa.string():
+            columns[field.name] = column.to_pylist()
+            continue
+        _check_range(column.drop_null().to_numpy(), field.name, None, path)
+        columns[field.name] = column.fill_null(NO_TIME_NS).to_numpy()
+    return PairTable(**columns)
+
+
+def _read_json(path: Path, kind: type[Stored]) -> Stored:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise BadInputError("file", "must exist in a result folder", path.name, str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError("file", "must be readable UTF-8 text", str(error), str(path)) from None
+    try:
+        stored = json.loads(text)
+    except ValueError as error:
+        raise BadInputError("file", "must be JSON", str(error), str(path)) from None
+    try:
+        return kind.model_validate(stored)
+    except BadInputError as error:
+        raise error.within(str(path)) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        rule = first["msg"].removeprefix("Value error, ")
+        raise BadInputError(place, rule, first["input"], str(path)) from None
+
+
+def _write_json(path: Path, table: BaseModel, indent: int | None = None) -> None:
+    separators = (",", ":") if indent is None else None
+    text = json.dumps(table.model_dump(mode="json"), ensure_ascii=False, indent=indent, separators=separators)
+    with _moved_when_whole(path) as place:
+        place.write_text(text + "\n", encoding="utf-8")
+
+
+def _read_parquet(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the file's rows with exactly the columns of the schema, types and nulls checked."""
+    if not path.is_file():
+        raise BadInputError("file", "must exist in a result folder", path.name, str(path))
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_columns(file.schema_arrow, schema, path)
+            for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=schema.names):
+                for field in schema:
+                    nulls = batch.column(field.name).null_count
+                    if nulls and not field.nullable:
+                        raise BadInputError(f"column {field.name}", "must have no nulls", nulls, str(path))
+                yield pa.record_batch([batch.column(name) for name in schema.names], schema=schema)
+    except (pa.ArrowException, OSError) as error:
+        raise BadInputError("file", "must be readable Parquet", str(error), str(path)) from None
+
+
+def _check_columns(found: pa.Schema, wanted: pa.Schema, path: Path) -> None:
+    for field in wanted:
+        if field.name not in found.names:
+            raise BadInputError(f"column {field.name}", "must be present", found.names, str(path))
+        kind = found.field(field.name).type
+        if kind != field.type:
+            raise BadInputError(f"column {field.name}", f"must be of type {field.type}", str(kind), str(path))
+
+
+def _numbers(batch: pa.RecordBatch, name: str, path: Path) -> NDArray[Any]:
+    values: NDArray[Any] = batch.column(name).to_numpy()
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise BadInputError(f"column {name}", "must be finite", float(values[~np.isfinite(values)][0]), str(path))
+    return values
+
+
+def _check_range(values: NDArray[Any], name: str, high: float | None, path: Path) -> None:
+    """Values run from 0 to `high` (None: any)."""
+    bad = values < 0 if high is None else (values < 0) | (values > high)
+    if bad.any():
+        rule = "must be at least 0" if high is None else f"must lie in 0..{high}"
+        raise BadInputError(f"column {name}", rule, values[bad][0].item(), str(path))
+
+
+@contextmanager
+def _moved_when_whole(path: Path) -> Iterator[Path]:
+    """Give a place beside `path` to write to; move it there if all went well, remove it if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        yield draft
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
