@@ -119,6 +119,11 @@ def day_of(when: date) -> Day:
     )
 
 
+def is_working_day(when: date) -> bool:
+    """Whether offices work on this local date."""
+    return day_of(when).working
+
+
 def days_from(start: date, count: int) -> Days:
     """Return `count` (>= 0) consecutive days from a local date on."""
     days = [day_of(start + timedelta(days=offset)) for offset in range(count)]
