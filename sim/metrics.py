@@ -17,6 +17,7 @@ from router_core.exchanges import NO_DEADLINE, Exchanges
 from router_core.network import Network
 from router_core.vocabulary import Mode, StationRole
 from sim.data_plane import Outcome, Refusal
+from sim.results import NO_TIME_NS, BrainMetrics, PairTable
 from sim.series import Series
 from sim.world import Record
 
@@ -88,8 +89,8 @@ def tail(took_ns: NDArray[np.int64]) -> Table:
     return {"latency_ns": ordered_ns[rank].tolist(), "share_above": (above / count).tolist()}
 
 
-def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns: int) -> Table:
-    """Return the metrics of a run as one JSON-ready table (`docs/formats.md` describes the keys)."""
+def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns: int) -> BrainMetrics:
+    """Return the metrics of a run; `BrainMetrics` describes them."""
     exchanges, outcome = record.exchanges, record.outcome
     done = completion(exchanges, outcome, record.ended_ns)
     everything = np.ones(len(exchanges), dtype=np.bool_)
@@ -98,7 +99,7 @@ def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns:
     states = {"submitted": everything, "delivered": done.delivered, "in_flight": in_flight, "refused": refused}
     modes = {mode.name.lower(): exchanges.mode == mode for mode in Mode}
     classes = {str(level): exchanges.priority == level for level in np.unique(exchanges.priority).tolist()}
-    return {
+    metrics = {
         "brain": brain,
         "span_ns": span_ns,
         "ended_ns": record.ended_ns,
@@ -119,6 +120,7 @@ def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns:
         "tide": tide(exchanges, outcome, modes, span_ns, slot_ns),
         "stations": busiest(network, record.series, span_ns),
     }
+    return BrainMetrics.model_validate(metrics)
 
 
 def tide(
@@ -140,20 +142,20 @@ def tide(
 
 def busiest(network: Network, series: Series, span_ns: int) -> list[Table]:
     """Return the stations of highest utilisation in any slot, with their means over the trace's span."""
-    count = network.station_count
+    count, rows = network.station_count, series.rows
     peak = np.zeros(count, dtype=np.float32)
-    np.maximum.at(peak, series.station, series.utilisation)
+    np.maximum.at(peak, rows.station, rows.utilisation)
     waiting = np.zeros(count, dtype=np.int32)
-    np.maximum.at(waiting, series.station, series.waiting)
+    np.maximum.at(waiting, rows.station, rows.waiting)
     served = np.zeros(count, dtype=np.int64)
-    np.add.at(served, series.station, series.served)
+    np.add.at(served, rows.station, rows.served)
     sizes = np.zeros(count, dtype=np.int64)
-    np.add.at(sizes, series.station, series.served_bytes)
-    within = series.edge_ns[series.slot] < span_ns
+    np.add.at(sizes, rows.station, rows.served_bytes)
+    within = series.edge_ns[rows.slot] < span_ns
     length_ns = np.diff(series.edge_ns).astype(np.float64)
     mean = np.bincount(
-        series.station[within],
-        weights=series.utilisation[within] * length_ns[series.slot[within]] / max(span_ns, 1),
+        rows.station[within],
+        weights=rows.utilisation[within] * length_ns[rows.slot[within]] / max(span_ns, 1),
         minlength=count,
     )
     order = np.lexsort((np.arange(count), -waiting, -peak))[:BUSIEST]
@@ -173,8 +175,8 @@ def busiest(network: Network, series: Series, span_ns: int) -> list[Table]:
     ]
 
 
-def pairs(network: Network, exchanges: Exchanges, done: Completion) -> dict[str, list[Any]]:
-    """Return the completion of every pair of endpoints as columns, ordered by source and target index."""
+def pairs(network: Network, exchanges: Exchanges, done: Completion) -> PairTable:
+    """Return the completion of every pair of endpoints, ordered by source and target index."""
     key = exchanges.source.astype(np.int64) * network.node_count + exchanges.target
     order = np.lexsort((done.took_ns, ~done.delivered, key))
     ordered = key[order]
@@ -182,26 +184,23 @@ def pairs(network: Network, exchanges: Exchanges, done: Completion) -> dict[str,
     delivered = np.add.reduceat(done.delivered[order].astype(np.int64), starts) if len(starts) else np.empty(0, int)
     took_ns = done.took_ns[order]
 
-    def total(values: NDArray[Any]) -> list[int]:
-        return np.add.reduceat(values[order].astype(np.int64), starts).tolist() if len(starts) else []
+    def total(values: NDArray[Any]) -> NDArray[np.int64]:
+        return np.add.reduceat(values[order].astype(np.int64), starts) if len(starts) else np.empty(0, np.int64)
 
-    def at(share: Fraction) -> list[int | None]:
+    def at(share: Fraction) -> NDArray[np.int64]:
         # A pair's delivered exchanges come first, fastest first.
-        return [
-            int(took_ns[start + _rank(count, share)]) if count else None
-            for start, count in zip(starts.tolist(), delivered.tolist(), strict=True)
-        ]
+        ranks = starts + [_rank(count, share) for count in delivered.tolist()]
+        return np.where(delivered > 0, took_ns[ranks], NO_TIME_NS) if len(starts) else np.empty(0, np.int64)
 
     first = ordered[starts]
-    columns: dict[str, list[Any]] = {
-        "source": [network.node_name[index] for index in (first // network.node_count).tolist()],
-        "target": [network.node_name[index] for index in (first % network.node_count).tolist()],
-        "submitted": total(np.ones(len(exchanges), dtype=np.int64)),
-        "count": delivered.tolist(),
-        "bytes": total(np.where(done.delivered, exchanges.payload_bytes, 0)),
-    }
-    columns |= {name: at(share) for name, share in QUANTILES.items()}
-    columns["max_ns"] = at(Fraction(1))
-    columns["deadline_total"] = total(done.due)
-    columns["deadline_missed"] = total(done.missed)
-    return columns
+    return PairTable(
+        source=[network.node_name[index] for index in (first // network.node_count).tolist()],
+        target=[network.node_name[index] for index in (first % network.node_count).tolist()],
+        submitted=total(np.ones(len(exchanges), dtype=np.int64)),
+        count=delivered,
+        bytes=total(np.where(done.delivered, exchanges.payload_bytes, 0)),
+        **{name: at(share) for name, share in QUANTILES.items()},
+        max_ns=at(Fraction(1)),
+        deadline_total=total(done.due),
+        deadline_missed=total(done.missed),
+    )

@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from router_core.calendar import is_working_day
 
 from router_core.background import FRACTION_MAX, Background
+from router_core.calendar import is_working_day
 from router_core.network import Network
 from router_core.randomness import stream
 from sim.data_plane import SetStationRates

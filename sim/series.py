@@ -9,32 +9,22 @@ from numpy.typing import NDArray
 
 from router_core.network import Network
 from sim.data_plane import Snapshot
+from sim.results import StationSlots
 
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """Stations by slots in coordinate form, K entries; a station's slot without an entry is all zero.
+    """Stations by slots; a station's slot without a row is all zero.
 
     Attributes
     ----------
     edge_ns : int64 (T + 1,)
         Borders of the T slots [ns]; the last slot may be shorter.
-    slot, station : int32 (K,)
-    utilisation : float32 (K,)
-        Busy share of all servers in the slot, in [0, 1].
-    waiting : int32 (K,)
-        Exchanges that wait at the slot's end.
-    served, served_bytes : int64 (K,)
-        Exchanges whose service began in the slot, and their bytes.
+    rows : StationSlots
     """
 
     edge_ns: NDArray[np.int64]
-    slot: NDArray[np.int32]
-    station: NDArray[np.int32]
-    utilisation: NDArray[np.float32]
-    waiting: NDArray[np.int32]
-    served: NDArray[np.int64]
-    served_bytes: NDArray[np.int64]
+    rows: StationSlots
 
 
 class SeriesRecorder:
@@ -74,4 +64,4 @@ class SeriesRecorder:
         """Return what was recorded."""
         empty = tuple(np.empty(0, dtype=kind) for kind in ("i4", "i4", "f4", "i4", "i8", "i8"))
         columns = [np.concatenate(column) for column in zip(empty, *self._parts, strict=True)]
-        return Series(np.array(self._edges, dtype=np.int64), *columns)
+        return Series(np.array(self._edges, dtype=np.int64), StationSlots(*columns))

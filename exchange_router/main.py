@@ -1,0 +1,70 @@
+"""The command line: one application, one module a command, and the one place that turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from exchange_router import report_command, replay_command, scenario_command, trace_command
+from exchange_router.provenance import PACKAGE
+from router_core.errors import BadInputError, ExchangeRouterError
+
+EXIT_FAILED_CHECK = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name=PACKAGE,
+    help="Scheduler core of a data-exchange centre, and the simulator that tunes it.\n\n数据交换中心的调度核心及其仿真器。",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(scenario_command.app, name="scenario")
+app.add_typer(trace_command.app, name="trace")
+app.command("replay")(replay_command.replay)
+app.command("report")(report_command.report)
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="Print the version and exit.  显示版本。")) -> None:
+    """Options before any command."""
+    if version:
+        from importlib.metadata import version as installed  # noqa: PLC0415 - costs a directory scan
+
+        sys.stdout.write(f"{PACKAGE} {installed(PACKAGE)}\n")
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command line and exit: 0 success, 1 a failed check, 2 bad input with one line that says which."""
+    sys.exit(status())
+
+
+def status(arguments: list[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    try:
+        return app(arguments, standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message() + "\n")
+        return EXIT_BAD_INPUT
+    except click.ClickException as error:
+        return _refuse(error.format_message(), EXIT_BAD_INPUT)
+    except BadInputError as error:
+        return _refuse(str(error), EXIT_BAD_INPUT)
+    except OSError as error:
+        where = error.filename if error.filename is not None else "input/output"
+        return _refuse(f"{where}: {error.strerror or error}", EXIT_BAD_INPUT)
+    except ExchangeRouterError as error:
+        return _refuse(str(error), EXIT_FAILED_CHECK)
+    except (KeyboardInterrupt, click.Abort):
+        return _refuse("interrupted; nothing was left half done", EXIT_INTERRUPTED)
+
+
+def _refuse(message: str, code: int) -> int:
+    sys.stderr.write(f"{PACKAGE}: {' '.join(message.split())}\n")
+    return code

@@ -1,0 +1,88 @@
+"""The main job on one screen: a trace through the world under one brain, and what it was worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from router_core.errors import BadInputError
+from router_core.network import Network
+from router_core.platform import Platform
+from sim.data_plane import DataPlane
+from sim.metrics import completion, pairs, summary
+from sim.reference_plane import ReferencePlane
+from sim.results import BrainMetrics, PairTable, StationSlots
+from sim.world import World, WorldConfig
+from strategies.brain import Brain
+from traces.reader import TraceReader
+
+DATA_PLANES: Final[dict[str, Callable[[Network], DataPlane]]] = {"simpy": ReferencePlane}
+
+
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """What one brain made of a trace."""
+
+    metrics: BrainMetrics
+    stations: StationSlots
+    pairs: PairTable
+
+
+def replay(
+    platform: Platform,
+    trace: Path,
+    brain: Brain,
+    *,
+    seed: int,
+    data_plane: str = "simpy",
+    config: WorldConfig | None = None,
+    on_progress: Callable[[float], None] | None = None,
+) -> Replay:
+    """Replay a trace file under a brain.
+
+    Parameters
+    ----------
+    platform : Platform
+    trace : Path
+        A trace that fits the platform; `traces.validate` says whether it does.
+    brain : Brain
+        A new one.
+    seed : int
+        Seed of the world's own streams: other users, telemetry.
+    data_plane : str
+        A key of `DATA_PLANES`.
+    config : WorldConfig, optional
+    on_progress : callable, optional
+        Called with the share of the trace's span that has passed.
+
+    Raises
+    ------
+    BadInputError
+        If the trace cannot be read, or names what the platform lacks.
+    """
+    if data_plane not in DATA_PLANES:
+        raise BadInputError("data plane", f"must be one of {', '.join(DATA_PLANES)}", data_plane)
+    config = config or WorldConfig()
+    network = platform.network
+    with TraceReader(trace) as reader:
+        span_ns = reader.info.span_ns
+        world = World(
+            network,
+            platform.background,
+            brain,
+            DATA_PLANES[data_plane](network),
+            start=reader.info.start,
+            span_ns=span_ns,
+            seed=seed,
+            config=config,
+            on_progress=None if on_progress is None else lambda now_ns: on_progress(now_ns / span_ns),
+        )
+        record = world.run(reader.batches(platform))
+    done = completion(record.exchanges, record.outcome, record.ended_ns)
+    return Replay(
+        summary(network, record, brain.name, span_ns, config.slot_ns),
+        record.series.rows,
+        pairs(network, record.exchanges, done),
+    )
