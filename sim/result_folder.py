@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -21,7 +21,6 @@ from pydantic import BaseModel, ValidationError
 
 from router_core.errors import BadInputError
 from sim.results import NO_TIME_NS, UTILISATION_MAX, BrainMetrics, NetworkTable, PairTable, Run, StationSlots
-from sim.series import Series
 
 RUN_FILE: Final = "run.json"
 NETWORK_FILE: Final = "network.json"
@@ -75,7 +74,7 @@ def write_metrics(folder: Path, metrics: BrainMetrics) -> None:
     _write_json(folder / metrics.brain / METRICS_FILE, metrics)
 
 
-def write_station_slots(folder: Path, brain: str, parts: Iterable[StationSlots | Series]) -> None:
+def write_station_slots(folder: Path, brain: str, parts: Iterable[StationSlots]) -> None:
     """Write the slots of one brain's stations, part by part; rows in ascending order of slot, then station."""
     with _moved_when_whole(folder / brain / STATIONS_FILE) as place, pq.ParquetWriter(place, STATIONS_SCHEMA) as writer:
         for part in parts:
@@ -83,11 +82,15 @@ def write_station_slots(folder: Path, brain: str, parts: Iterable[StationSlots |
             writer.write_batch(pa.record_batch(columns, schema=STATIONS_SCHEMA))
 
 
-def write_pairs(folder: Path, brain: str, columns: Mapping[str, Sequence[object]]) -> None:
-    """Write one brain's completion times by pair from the columns of `PairTable`, with None for a missing time."""
-    table = pa.table({field.name: columns[field.name] for field in PAIRS_SCHEMA}, schema=PAIRS_SCHEMA)
+def write_pairs(folder: Path, brain: str, pairs: PairTable) -> None:
+    """Write one brain's completion times by pair; a missing time becomes null."""
+    columns = []
+    for field in PAIRS_SCHEMA:
+        values = getattr(pairs, field.name)
+        missing = values == NO_TIME_NS if field.nullable else None
+        columns.append(pa.array(values, type=field.type, mask=missing))
     with _moved_when_whole(folder / brain / PAIRS_FILE) as place:
-        pq.write_table(table, place)
+        pq.write_table(pa.table(columns, schema=PAIRS_SCHEMA), place)
 
 
 def read_run(folder: Path) -> Run:
