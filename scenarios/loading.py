@@ -1,0 +1,80 @@
+"""From a name or a path to a platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from router_core.errors import BadInputError
+from router_core.platform import Platform
+from scenarios.composition import build_composition
+from scenarios.explicit import build_explicit
+from scenarios.levels import build_levels
+from scenarios.model_composition import CompositionModel
+from scenarios.model_explicit import ExplicitModel
+from scenarios.model_levels import LevelsModel
+from scenarios.reading import BUNDLED, Document, read_document, validated
+
+
+def names() -> tuple[str, ...]:
+    """Names of the bundled scenarios; the first is the default."""
+    return BUNDLED
+
+
+def load(name_or_path: str) -> Platform:
+    """Return the platform of a bundled scenario or of a TOML file.
+
+    Parameters
+    ----------
+    name_or_path : str
+        One of `names()`, or the path of a TOML file.
+
+    Raises
+    ------
+    BadInputError
+        For the first thing that is wrong, naming file, key path, rule and value; nothing is built then.
+    """
+    return _built(read_document(name_or_path))
+
+
+def _built(document: Document) -> Platform:
+    if document.base is not None:
+        _built(document.base)  # what is wrong there is the base's fault, and said so
+    try:
+        schema = document.data.get("schema", "nothing")
+        if type(schema) is not int or schema != 1:
+            raise BadInputError("schema", "must be 1, the version of the format that this program reads", schema)
+        form = document.data.get("form", "nothing")
+        if not isinstance(form, str) or form not in _FORMS:
+            raise BadInputError("form", f"must be one of {', '.join(_FORMS)}", form)
+        return _FORMS[form](document)
+    except BadInputError as error:
+        raise document.own(error) from None
+
+
+def _levels(document: Document) -> Platform:
+    return build_levels(validated(LevelsModel, document.data))
+
+
+def _explicit(document: Document) -> Platform:
+    return build_explicit(validated(ExplicitModel, document.data))
+
+
+def _composition(document: Document) -> Platform:
+    model = validated(CompositionModel, document.data)
+    try:
+        template = read_document(model.template, document.folder)
+    except BadInputError as error:
+        if error.place != "scenario":
+            raise
+        raise BadInputError("template", error.rule, error.value) from None
+    if template.data.get("form") == "composition":
+        raise BadInputError("template", "must not be a composition itself", model.template)
+    return build_composition(model, _built(template))
+
+
+_FORMS: Final[dict[str, Callable[[Document], Platform]]] = {
+    "levels": _levels,
+    "explicit": _explicit,
+    "composition": _composition,
+}
