@@ -17,7 +17,10 @@ EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name=PACKAGE,
-    help="Scheduler core of a data-exchange centre, and the simulator that tunes it.\n\n数据交换中心的调度核心及其仿真器。",
+    help=(
+        "Scheduler core of a data-exchange centre, and the simulator that tunes it.\n\n"
+        "数据交换中心的调度核心及其仿真器。"
+    ),
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -49,22 +52,22 @@ def status(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     try:
         return app(arguments, standalone_mode=False) or 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(error.format_message() + "\n")
-        return EXIT_BAD_INPUT
-    except click.ClickException as error:
-        return _refuse(error.format_message(), EXIT_BAD_INPUT)
-    except BadInputError as error:
-        return _refuse(str(error), EXIT_BAD_INPUT)
-    except OSError as error:
-        where = error.filename if error.filename is not None else "input/output"
-        return _refuse(f"{where}: {error.strerror or error}", EXIT_BAD_INPUT)
-    except ExchangeRouterError as error:
-        return _refuse(str(error), EXIT_FAILED_CHECK)
-    except (KeyboardInterrupt, click.Abort):
-        return _refuse("interrupted; nothing was left half done", EXIT_INTERRUPTED)
+    except (click.ClickException, ExchangeRouterError, OSError, KeyboardInterrupt, click.Abort) as error:
+        message, code = _told(error)
+        sys.stderr.write(f"{PACKAGE}: {' '.join(message.split())}\n")
+        return code
 
 
-def _refuse(message: str, code: int) -> int:
-    sys.stderr.write(f"{PACKAGE}: {' '.join(message.split())}\n")
-    return code
+def _told(error: BaseException) -> tuple[str, int]:
+    """Return what an error says to the user, and its exit code."""
+    match error:
+        case click.ClickException():
+            return error.format_message(), EXIT_BAD_INPUT
+        case BadInputError():
+            return str(error), EXIT_BAD_INPUT
+        case OSError():
+            return f"{error.filename or 'input/output'}: {error.strerror or error}", EXIT_BAD_INPUT
+        case ExchangeRouterError():
+            return str(error), EXIT_FAILED_CHECK
+        case _:
+            return "interrupted; nothing was left half done", EXIT_INTERRUPTED

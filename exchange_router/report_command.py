@@ -1,0 +1,26 @@
+"""`report`: remakes the HTML report from stored results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exchange_router import console
+from exchange_router.options import AsJson
+from sim.report import build
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Result folder of a replay.  回放结果目录。")],
+    as_json: AsJson = False,
+) -> None:
+    """Remake the HTML report from stored results.  由已存结果重新生成 HTML 报告。"""
+    path = build(folder)
+    rows = [
+        (console.text("report", "报告"), str(path)),
+        (console.text("size", "大小"), console.size(path.stat().st_size)),
+    ]
+    document = {"report": str(path), "bytes": path.stat().st_size}
+    console.emit(document, as_json, console.facts(console.text("Report", "报告"), rows))
