@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ NO_STATION = -1
 NO_CARRIER = -1
 NO_POOL = -1
 NO_GROUP = -1
+
+_ScalarT = TypeVar("_ScalarT", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +202,7 @@ class Pool:
     start_ns: int
 
 
-def frozen(values: Sequence[object] | NDArray[np.generic], dtype: type[np.generic]) -> NDArray[np.generic]:
+def frozen(values: Sequence[object] | NDArray[np.generic], dtype: type[_ScalarT]) -> NDArray[_ScalarT]:
     """Return a read-only array of these values."""
     array = np.array(values, dtype=dtype)
     array.setflags(write=False)

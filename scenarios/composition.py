@@ -104,8 +104,8 @@ class _Copies:
         self.builder = NetworkBuilder(template.zones, carriers, pools)
         for number, member in enumerate(model.members):
             self._add_nodes(number, member)
-        for member in range(len(model.members)):
-            self._add_lines(member)
+        for number in range(len(model.members)):
+            self._add_lines(number)
         self._add_rings()
         self._add_national()
         network = self.builder.build()

@@ -55,10 +55,8 @@ def compose_catalogue(model: CompositionModel, template: Platform) -> Catalogue:
         rng = stream(model.variation.seed, f"composition/units/{member.name}")
         stray[units.member_rows(number)] = np.exp(model.variation.unit_sigma * rng.standard_normal(len(units.own)))
 
-    own_nodes = np.flatnonzero(network.node_kind != NodeKind.EXTERNAL)
     nodes = _Copied(network.node_kind == NodeKind.EXTERNAL, len(members))
     node_unit = nodes.spread(book.node_unit)
-    assert len(own_nodes) == len(nodes.own)
 
     system = resources.spread(book.resource_system)
     sharing = resources.spread(book.resource_sharing)
@@ -120,13 +118,15 @@ class _Copied:
 
     def spread(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the template's value for every copy."""
-        return values[self._origin]
+        spread: NDArray[Any] = values[self._origin]
+        return spread
 
     def index(self, template_index: NDArray[np.integer], member: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the number of each template thing's copy at each member."""
         rank = self._rank[template_index]
         own = member * len(self.own) + rank
-        return np.where(self._template_is_shared[template_index], self._first_shared + rank, own).astype(np.int64)
+        shared = self._template_is_shared[template_index]
+        return np.asarray(np.where(shared, self._first_shared + rank, own), dtype=np.int64)
 
     def names(self, names: tuple[str, ...], members: list[Member]) -> tuple[str, ...]:
         """Return the name of every copy."""

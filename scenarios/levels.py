@@ -17,23 +17,23 @@ from router_core.randomness import stream
 from router_core.vocabulary import Level, NodeKind
 from scenarios.catalogue_drawn import draw_catalogue
 from scenarios.geography import fibre_ms
+from scenarios.levels_rules import CROSSING, check_levels
 from scenarios.model import ServiceModel
 from scenarios.model_levels import BackgroundModel, LevelsModel
 from scenarios.rules import check_network
-from scenarios.units_drawn import Site, UnitRow, draw_units, front_ends_of
+from scenarios.sites import Site, sites_of
+from scenarios.units_drawn import UnitRow, draw_units, front_ends_of
 
 ZONES: Final = ("outer", "inner")
 OUTER, INNER = 0, 1
-CROSSING: Final = "crossing"
 LETTERS: Final = ("a", "b")  # router a carries the lines of the first carrier, router b those of the second
-NODES_MAX: Final = 1_000_000
 NO_PROFILE: Final = -1
 
 
 def build_levels(model: LevelsModel) -> Platform:
     """Build the platform that `model` says, or raise `BadInputError` with the key path."""
-    sites = _sites(model)
-    _check(model, sites)
+    sites = sites_of(model)
+    check_levels(model, sites)
     units = draw_units(model, sites)
     build = _Expansion(model, sites, units)
     network = build.network()
@@ -46,67 +46,6 @@ def build_levels(model: LevelsModel) -> Platform:
         background=_background(model, network, build.line_level),
         demand=model.demand.demand(),
     )
-
-
-def _sites(model: LevelsModel) -> list[Site]:
-    """Province first, then each city followed by its counties; a site's number is its place in this list."""
-    province = model.province
-    sites = [Site("province", province.name, province.label_zh, Level.PROVINCE, 0, -1, province.xy, province.units)]
-    for region, city in enumerate(model.cities, start=1):
-        path = f"cities[{region - 1}]"
-        number = len(sites)
-        sites.append(Site(path, city.name, city.label_zh, Level.CITY, region, 0, city.xy, city.units))
-        for index, county in enumerate(city.counties):
-            place = f"{path}.counties[{index}]"
-            sites.append(
-                Site(place, county.name, county.label_zh, Level.COUNTY, region, number, county.xy, county.units)
-            )
-    return sites
-
-
-def _check(model: LevelsModel, sites: list[Site]) -> None:
-    """Rules between keys."""
-    seen = {CROSSING: "", model.national.name: "national", "gateway-1": "", "gateway-2": ""}
-    for site in sites:
-        if site.name in seen:
-            raise BadInputError(f"{site.path}.name", "names of places are unique", site.name)
-        seen[site.name] = site.path
-    if model.carriers[0].name == model.carriers[1].name:
-        raise BadInputError("carriers[1].name", "the two carriers have two names", model.carriers[1].name)
-    cities = {city.name for city in model.cities}
-    for index, city in enumerate(model.cities):
-        if city.neighbour not in cities or city.neighbour == city.name:
-            raise BadInputError(f"cities[{index}].neighbour", "must name another of the cities", city.neighbour)
-        for path, place in [
-            (f"cities[{index}]", city),
-            *((f"cities[{index}].counties[{n}]", c) for n, c in enumerate(city.counties)),
-        ]:
-            if place.front_ends < place.units:
-                rule = f"each of the {place.units} units here has at least one front-end"
-                raise BadInputError(f"{path}.front_ends", rule, place.front_ends)
-    province = model.province
-    for key, small, large_key, large in (
-        ("front_ends", province.units, "", province.front_ends),
-        ("inner_front_ends", province.inner_units, "", province.inner_front_ends),
-    ):
-        if large < small:
-            raise BadInputError(f"province.{key}{large_key}", f"each of the {small} units has at least one", large)
-    if province.direct_units > province.units:
-        raise BadInputError("province.direct_units", "must not exceed units", province.direct_units)
-    if (province.inner_units == 0) != (province.inner_front_ends == 0):
-        rule = "front-ends of the inner zone belong to inner units"
-        raise BadInputError("province.inner_front_ends", rule, province.inner_front_ends)
-    outer_units = province.units - province.inner_units
-    outer = province.front_ends - province.inner_front_ends
-    if outer_units < 1:
-        raise BadInputError("province.inner_units", "at least one unit is left in the outer zone", province.inner_units)
-    wanted = model.catalogue.data_unit_front_ends + outer_units - 1
-    if outer < wanted:
-        rule = f"leaves at least {wanted} front-ends to the units of the outer zone"
-        raise BadInputError("province.inner_front_ends", rule, province.inner_front_ends)
-    total = province.front_ends + sum(c.front_ends + sum(k.front_ends for k in c.counties) for c in model.cities)
-    if total > NODES_MAX:
-        raise BadInputError("cities", f"a scenario has at most {NODES_MAX} front-ends", total)
 
 
 @dataclass
@@ -154,18 +93,22 @@ class _Expansion:
     ) -> int:
         place = self.sites[site]
         self.node_unit.append(unit)
-        return self.builder.add_node(
-            name,
-            kind,
-            service=service.service(),
-            process=process.service() if process else None,
-            level=place.level if level is None else level,
-            zone=zone,
-            site=site,
-            xy=xy or place.xy,
-            label_zh=label_zh,
-            pool=pool,
-        )
+        try:
+            return self.builder.add_node(
+                name,
+                kind,
+                service=service.service(),
+                process=process.service() if process else None,
+                level=place.level if level is None else level,
+                zone=zone,
+                site=site,
+                xy=xy or place.xy,
+                label_zh=label_zh,
+                pool=pool,
+            )
+        except BadInputError as error:
+            # Names are made of places' names: two places can still make the same node, such as x-a and router x-a.
+            raise BadInputError(f"{place.path}.name", error.rule, name) from None
 
     def _line(self, a: int, b: int, service: Service, carrier: int = -1, level: Level = Level.PROVINCE) -> None:
         self.builder.add_line(a, b, service=service, carrier=carrier)

@@ -10,15 +10,35 @@ from router_core.platform import Platform
 from scenarios.composition import build_composition
 from scenarios.explicit import build_explicit
 from scenarios.levels import build_levels
+from scenarios.model import Titles
 from scenarios.model_composition import CompositionModel
 from scenarios.model_explicit import ExplicitModel
 from scenarios.model_levels import LevelsModel
 from scenarios.reading import BUNDLED, Document, read_document, validated
 
+SCHEMA: Final = 1
+_TITLE_KEYS: Final = ("name", "title_en", "title_zh")
+
 
 def names() -> tuple[str, ...]:
     """Names of the bundled scenarios; the first is the default."""
     return BUNDLED
+
+
+def titles(name_or_path: str) -> tuple[str, str]:
+    """Return a scenario's English and Chinese title without building it.
+
+    Raises
+    ------
+    BadInputError
+        If the file cannot be read, or its first keys break a rule.
+    """
+    document = read_document(name_or_path)
+    try:
+        head = validated(Titles, {key: document.data[key] for key in _TITLE_KEYS if key in document.data})
+    except BadInputError as error:
+        raise document.own(error) from None
+    return head.title_en, head.title_zh
 
 
 def load(name_or_path: str) -> Platform:
@@ -41,15 +61,19 @@ def _built(document: Document) -> Platform:
     if document.base is not None:
         _built(document.base)  # what is wrong there is the base's fault, and said so
     try:
-        schema = document.data.get("schema", "nothing")
-        if type(schema) is not int or schema != 1:
-            raise BadInputError("schema", "must be 1, the version of the format that this program reads", schema)
-        form = document.data.get("form", "nothing")
-        if not isinstance(form, str) or form not in _FORMS:
-            raise BadInputError("form", f"must be one of {', '.join(_FORMS)}", form)
-        return _FORMS[form](document)
+        return _FORMS[_form(document)](document)
     except BadInputError as error:
         raise document.own(error) from None
+
+
+def _form(document: Document) -> str:
+    schema = document.data.get("schema", "nothing")
+    if type(schema) is not int or schema != SCHEMA:
+        raise BadInputError("schema", f"must be {SCHEMA}, the version of the format that this program reads", schema)
+    form = document.data.get("form", "nothing")
+    if not isinstance(form, str) or form not in _FORMS:
+        raise BadInputError("form", f"must be one of {', '.join(_FORMS)}", form)
+    return form
 
 
 def _levels(document: Document) -> Platform:

@@ -42,14 +42,19 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-class Head(Model):
+class Titles(Model):
+    """How a scenario is called."""
+
+    name: Name
+    title_en: Text
+    title_zh: Text
+
+
+class Head(Titles):
     """What every scenario file says first."""
 
     schema_: Annotated[int, Field(ge=1, le=1, alias="schema")]
     form: str
-    name: Name
-    title_en: Text
-    title_zh: Text
 
 
 class Place(Model):

@@ -78,7 +78,7 @@ class ResourceModel(Model):
     sharing: Literal["unconditional", "conditional", "not_shared"]
     released: bool
     weight: Factor
-    grants: list[Name] = []
+    grants: list[Name] = Field(default_factory=list)
 
 
 class ExplicitModel(Head):
@@ -87,11 +87,11 @@ class ExplicitModel(Head):
     form: Literal["explicit"]
     zones: Annotated[list[Name], Field(min_length=1, max_length=100)]
     carriers: Annotated[list[Name], Field(max_length=100)]
-    pools: list[NamedPool] = []
+    pools: list[NamedPool] = Field(default_factory=list)
     units: Annotated[list[UnitModel], Field(min_length=1)]
     nodes: Annotated[list[NodeModel], Field(min_length=1)]
     lines: list[ExplicitLine]
-    background: list[NamedProfile] = []
-    systems: list[SystemModel] = []
+    background: list[NamedProfile] = Field(default_factory=list)
+    systems: list[SystemModel] = Field(default_factory=list)
     resources: Annotated[list[ResourceModel], Field(min_length=1)]
     demand: DemandModelModel

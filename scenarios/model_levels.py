@@ -26,6 +26,8 @@ from scenarios.model import (
 from scenarios.model_background import ProfileModel
 from scenarios.model_demand import DemandModelModel
 
+PerUnit = Annotated[int, Field(ge=1, le=50)]
+
 
 class Carrier(Model):
     """One of the two carriers: its lines run `detour` times as far as the crow flies."""
@@ -158,8 +160,8 @@ class CatalogueModel(Model):
     level_weight_city: Factor
     level_weight_county: Factor
     direct_factor: Factor
-    resources_min: Positive
-    resources_max: Positive
+    resources_min: PerUnit
+    resources_max: PerUnit
     resource_sigma: Sigma
     unconditional_share: Share
     conditional_share: Share
@@ -203,7 +205,7 @@ class LevelsModel(Head):
     province: Province
     national: National
     cities: Annotated[list[City], Field(min_length=1, max_length=1_000)]
-    neighbour_lines: list[NeighbourLine] = []
+    neighbour_lines: list[NeighbourLine] = Field(default_factory=list)
     catalogue: CatalogueModel
     background: BackgroundModel
     demand: DemandModelModel

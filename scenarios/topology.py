@@ -85,7 +85,7 @@ def _text(
     fast = f"fixed_us = 1.0, rate_mbps = {RATE_MBPS_MAX}"
     service = f"{{ servers = 1, {fast} }}"
     rows = [
-        "# Written from a plain topology: every node has a router, a centre and a front-end joined by fast local lines,",
+        "# Written from a plain topology: a node has a router, a centre and a front-end, joined by fast local lines,",
         "# so that only the lines between routers bind. Times other than the lines' rates are assumed.",
         "schema = 1",
         'form = "explicit"',

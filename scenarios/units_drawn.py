@@ -10,22 +10,7 @@ from router_core.errors import BadInputError
 from router_core.randomness import stream
 from router_core.vocabulary import Level
 from scenarios.model_levels import LevelsModel
-
-NO_SECTOR = -1
-
-
-@dataclass(frozen=True)
-class Site:
-    """A place with a centre: its key path, names, level, region (0 the province), parent's number, units."""
-
-    path: str
-    name: str
-    label_zh: str
-    level: Level
-    region: int
-    parent: int
-    xy: tuple[float, float]
-    units: int
+from scenarios.sites import Site
 
 
 @dataclass(frozen=True)
@@ -106,10 +91,7 @@ def front_ends_of(model: LevelsModel, sites: list[Site], units: list[UnitRow], n
     """Return the owning unit of each front-end at a site: one each, and the rest by weight, heaviest first."""
     here = [index for index, unit in enumerate(units) if unit.site == number]
     if number > 0:
-        counties = {county.name: county for city in model.cities for county in city.counties}
-        cities = {city.name: city for city in model.cities}
-        says = (counties if sites[number].level == Level.COUNTY else cities)[sites[number].name]
-        return _dealt(here, units, says.front_ends)
+        return _dealt(here, units, sites[number].front_ends)
     data_unit = here[0]
     inner = [index for index in here if units[index].inner]
     outer = [index for index in here[1:] if not units[index].inner]
