@@ -50,13 +50,16 @@ class Optimum:
 
 
 def optimum(
-    network: Network, demand: Demand, available: NDArray[np.float64] | None = None, gap: float = GAP
+    network: Network,
+    demand: Demand,
+    available: NDArray[np.float64] | None = None,
+    *,
+    gap: float = GAP,
+    process_at_first_centre: bool = False,
 ) -> Optimum:
     """Return the least peak utilisation over all routings of a demand, within a relative gap.
 
-    Exchanges of one pair may be split at will. An endpoint's own station counts; of its access lines those of an
-    endpoint with one home count, and the others are taken to be free in the bound and to carry everything in the
-    objective.
+    Exchanges of one pair may be split at will over trunks and homes. Endpoints' own stations and access lines count.
 
     Parameters
     ----------
@@ -66,6 +69,8 @@ def optimum(
         Share of each line that other users leave, in (0, 1].
     gap : float
         Stop when the objective is within this share of the bound.
+    process_at_first_centre : bool
+        Leave the choice of the processing centre out: what remains is the choice of lines and homes.
 
     Raises
     ------
@@ -75,57 +80,52 @@ def optimum(
     capacity = network.station_servers.astype(np.float64)
     if available is not None:
         capacity[network.line_station] *= available
-    fixed_low, fixed_high = _endpoint_utilisation(network, demand, capacity)
-    rows = _Rows(network, demand, capacity)
+    fixed = _endpoint_utilisation(network, demand, capacity)
+    rows = _Rows(network, demand, capacity, routing_graph(network, process_at_first_centre=process_at_first_centre))
     if not len(rows.rate):
-        return Optimum(fixed_high, fixed_low, 0)
-    graph = routing_graph(network)
-    master = _Master(np.unique(graph.arc_station), rows.groups)
+        return Optimum(fixed, fixed, 0)
+    master = _Master(np.unique(rows.graph.arc_station), rows.ends)
     price = np.zeros(network.station_count)
     price[master.stations] = 1.0 / len(master.stations)
     best_price, bound, objective = price, 0.0, np.inf
     for rounds in range(1, ROUNDS_MAX + 1):
-        load, cost = rows.price(graph, price)
+        load, cost = rows.price(price)
         if not np.isfinite(cost).all():
             raise BadInputError("demand", "every pair with demand is connected", "a pair without a route")
         # Paths paid the tie cost too, so the bound gives back the most that it can have added.
-        below = float(cost.sum()) - TIE_COST * graph.state_count * float(rows.rate.sum())
+        below = float(cost.sum()) - TIE_COST * rows.graph.state_count * float(rows.rate.sum())
         if below > bound:
             bound, best_price = below, price
         master.add(load)
         objective, duals = master.solve()
-        low, high = max(bound, fixed_low), max(objective, fixed_high)
+        low, high = max(bound, fixed), max(objective, fixed)
         if high - low <= gap * high:
-            return Optimum(high, low, rounds)
+            break
         price = np.zeros(network.station_count)
         price[master.stations] = duals
         if rounds % 8:  # now and then the master's own prices, so that smoothing cannot stall
             price = SMOOTHING * best_price + (1 - SMOOTHING) * price
-    return Optimum(max(objective, fixed_high), max(bound, fixed_low), ROUNDS_MAX)
+    return Optimum(max(objective, fixed), max(bound, fixed), rounds)
 
 
-def _endpoint_utilisation(network: Network, demand: Demand, capacity: NDArray[np.float64]) -> tuple[float, float]:
-    """Bounds on the peak over endpoints' own stations and access lines, which no routing of trunks changes."""
-    low = high = 0.0
+def _endpoint_utilisation(network: Network, demand: Demand, capacity: NDArray[np.float64]) -> float:
+    """Peak over the endpoints' own stations, and their access lines where there is but one: no routing changes it."""
+    peak = 0.0
+    both = np.zeros((2, network.node_count))
     for ends, outward in ((demand.source, True), (demand.target, False)):
-        exchanges = np.bincount(ends, demand.exchanges_per_s, network.node_count)
-        size = np.bincount(ends, demand.bytes_per_s, network.node_count)
+        rates = np.array(
+            [np.bincount(ends, rate, network.node_count) for rate in (demand.exchanges_per_s, demand.bytes_per_s)]
+        )
+        both += rates
         for node in np.unique(ends).tolist():
-            homes = network.homes[node]
-            lines = [network.access_station[(node, home) if outward else (home, node)] for home in homes]
-            for station in lines:
-                share = _seconds(network, station, exchanges[node], size[node]) / capacity[station]
-                high = max(high, share)
-                low = max(low, share if len(lines) == 1 else 0.0)
-    exchanges = np.bincount(demand.source, demand.exchanges_per_s, network.node_count)
-    exchanges += np.bincount(demand.target, demand.exchanges_per_s, network.node_count)
-    size = np.bincount(demand.source, demand.bytes_per_s, network.node_count)
-    size += np.bincount(demand.target, demand.bytes_per_s, network.node_count)
-    for node in np.flatnonzero(exchanges).tolist():
+            home, *others = network.homes[node]
+            if not others:
+                station = network.access_station[(node, home) if outward else (home, node)]
+                peak = max(peak, _seconds(network, station, *rates[:, node]) / capacity[station])
+    for node in np.flatnonzero(both[0]).tolist():
         station = int(network.node_station[node])
-        share = _seconds(network, station, exchanges[node], size[node]) / capacity[station]
-        low, high = max(low, share), max(high, share)
-    return float(low), float(high)
+        peak = max(peak, _seconds(network, station, *both[:, node]) / capacity[station])
+    return float(peak)
 
 
 def _seconds(network: Network, station: int, exchanges: float, size: float) -> float:
@@ -134,43 +134,64 @@ def _seconds(network: Network, station: int, exchanges: float, size: float) -> f
 
 
 class _Rows:
-    """The demand between groups, gathered by payload size and source for the pricing kernel."""
+    """The demand between ends, gathered by payload size and source for the pricing kernel.
 
-    def __init__(self, network: Network, demand: Demand, capacity: NDArray[np.float64]) -> None:
+    Endpoints with one home are one end, their home. An endpoint with more is an end of its own: two states more in the
+    graph, joined to its homes by its access lines.
+    """
+
+    def __init__(self, network: Network, demand: Demand, capacity: NDArray[np.float64], trunks: RoutingGraph) -> None:
         used = demand.exchanges_per_s > 0
         rate = demand.exchanges_per_s[used]
         # Exchanges of one mean size cost the same everywhere, so they share a tree; rounding joins equal means.
         mean = np.round(demand.bytes_per_s[used] / rate, 6)
         sizes, size = np.unique(mean, return_inverse=True)
-        source = network.node_group[demand.source[used]].astype(np.int64)
-        target = network.node_group[demand.target[used]].astype(np.int64)
-        groups = len(network.groups)
-        key, row = np.unique((size * groups + source) * groups + target, return_inverse=True)
-        self.groups = groups
+        source, target = demand.source[used], demand.target[used]
+        end_of = np.full(network.node_count, -1, dtype=np.int64)
+        entry: list[int] = []
+        exits: list[int] = []
+        ends: dict[tuple[int, ...], int] = {}
+        more: list[tuple[int, int, int]] = []  # tail, head, station of further arcs
+        for node in np.union1d(source, target).tolist():
+            homes = network.homes[node]
+            key = homes if len(homes) == 1 else (*homes, node)
+            if key not in ends:
+                ends[key] = len(ends)
+                if len(homes) == 1:
+                    entry.append(STATES * homes[0] + ARRIVED)
+                    exits.append(STATES * homes[0] + READY_PROCESSED)
+                else:
+                    # An endpoint is never transit, so its own states are free for this.
+                    entry.append(STATES * node + ARRIVED)
+                    exits.append(STATES * node + READY_PROCESSED)
+                    for home in homes:
+                        more.append((entry[-1], STATES * home + ARRIVED, network.access_station[node, home]))
+                        more.append((STATES * home + READY_PROCESSED, exits[-1], network.access_station[home, node]))
+            end_of[node] = ends[key]
+        self.ends = len(ends)
+        self.graph = trunks.extended(more)
+        self.entry = np.array(entry, dtype=np.int64)
+        self.exit = np.array(exits, dtype=np.int64)
+        key, row = np.unique((size * self.ends + end_of[source]) * self.ends + end_of[target], return_inverse=True)
         self.rate = np.bincount(row, rate, len(key)).astype(np.float64)
-        self.target = (key % groups).astype(np.int32)
-        counts = np.bincount(key // groups, minlength=len(sizes) * groups)
+        self.target = (key % self.ends).astype(np.int32)
+        counts = np.bincount(key // self.ends, minlength=len(sizes) * self.ends)
         self.start = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
         self.weight = (
             network.station_fixed_ns * 1e-9 + sizes[:, None] * network.station_ps_per_byte * 1e-12
         ) / capacity
-        lengths = [len(homes) for homes in network.groups]
-        homes = np.array([home for group in network.groups for home in group], dtype=np.int64)
-        self.home_start = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        self.entry = STATES * homes + ARRIVED
-        self.exit = STATES * homes + READY_PROCESSED
 
-    def price(self, graph: RoutingGraph, price: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def price(self, price: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the load (G, S) and the priced cost (G,) of every source's cheapest trees."""
-        load = np.empty((self.groups, len(price)))
-        cost = np.empty(self.groups)
+        load = np.empty((self.ends, len(price)))
+        cost = np.empty(self.ends)
+        graph = self.graph
         price_trees(
             graph.arc_start,
             graph.arc_head,
             graph.arc_station,
             self.weight,
             price,
-            self.home_start,
             self.entry,
             self.exit,
             self.start,
@@ -185,9 +206,8 @@ class _Rows:
 class _Master:
     """Convex combinations of columns that minimise the peak; HiGHS keeps its basis from round to round."""
 
-    def __init__(self, stations: NDArray[np.integer], groups: int) -> None:
+    def __init__(self, stations: NDArray[np.integer], sources: int) -> None:
         self.stations = stations
-        self._groups = groups
         self._highs = highspy.Highs()
         self._highs.setOptionValue("output_flag", False)
         self._highs.setOptionValue("threads", 1)
@@ -196,15 +216,15 @@ class _Master:
         peak, minus = np.zeros(1, dtype=np.int32), np.full(1, -1.0)
         for _ in range(rows):
             self._highs.addRow(-highspy.kHighsInf, 0.0, 1, peak, minus)
-        for _ in range(groups):
+        for _ in range(sources):
             self._highs.addRow(1.0, 1.0, 0, np.empty(0, np.int32), np.empty(0))
 
     def add(self, load: NDArray[np.float64]) -> None:
         """Add one column a source, load (G, S)."""
         rows = len(self.stations)
-        for group, column in enumerate(load[:, self.stations]):
+        for source, column in enumerate(load[:, self.stations]):
             used = np.flatnonzero(column)
-            index = np.append(used, rows + group).astype(np.int32)
+            index = np.append(used, rows + source).astype(np.int32)
             self._highs.addCol(0.0, 0.0, highspy.kHighsInf, len(index), index, np.append(column[used], 1.0))
 
     def solve(self) -> tuple[float, NDArray[np.float64]]:

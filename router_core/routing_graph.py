@@ -49,6 +49,18 @@ class RoutingGraph:
         """Number of states."""
         return len(self.arc_start) - 1
 
+    def extended(self, arcs: list[tuple[int, int, int]]) -> RoutingGraph:
+        """Return the graph with further arcs (tail, head, station)."""
+        if not arcs:
+            return self
+        more = np.array(arcs, dtype=np.int32)
+        return _compressed(
+            np.concatenate((self.arc_tail, more[:, 0])),
+            np.concatenate((self.arc_head, more[:, 1])),
+            np.concatenate((self.arc_station, more[:, 2])),
+            self.state_count,
+        )
+
 
 def routing_graph(network: Network, *, process_at_first_centre: bool = False) -> RoutingGraph:
     """Build the graph; endpoints have no arcs, as they are never transit.
@@ -84,9 +96,14 @@ def routing_graph(network: Network, *, process_at_first_centre: bool = False) ->
     add(STATES * source + READY, STATES * target + ARRIVED, network.line_station[lines])
     add(STATES * source + READY_PROCESSED, STATES * target + ARRIVED_PROCESSED, network.line_station[lines])
 
-    tails, heads, stations = np.concatenate(tail), np.concatenate(head), np.concatenate(station)
+    return _compressed(np.concatenate(tail), np.concatenate(head), np.concatenate(station), STATES * network.node_count)
+
+
+def _compressed(
+    tails: NDArray[np.integer], heads: NDArray[np.integer], stations: NDArray[np.integer], states: int
+) -> RoutingGraph:
     order = np.lexsort((stations, heads, tails))
-    counts = np.bincount(tails, minlength=STATES * network.node_count)
+    counts = np.bincount(tails, minlength=states)
     return RoutingGraph(
         arc_start=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
         arc_tail=tails[order].astype(np.int32),

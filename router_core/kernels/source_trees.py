@@ -30,14 +30,13 @@ def _sift_down(heap_key, heap_item, size, key, item):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop nest; a call per level would cost more than it tells
+def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912 - one loop nest
     arc_start: NDArray[np.int64],
     arc_head: NDArray[np.int32],
     arc_station: NDArray[np.int32],
     weight: NDArray[np.float64],
     price: NDArray[np.float64],
-    home_start: NDArray[np.int64],
-    home_state: NDArray[np.int64],
+    entry_state: NDArray[np.int64],
     exit_state: NDArray[np.int64],
     row_start: NDArray[np.int64],
     row_target: NDArray[np.int32],
@@ -47,7 +46,7 @@ def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
 ):
     """Route every source's demand over cheapest paths and return what that costs and loads.
 
-    Indices are the caller's to check. M sizes, G groups, S stations, D rows of demand ordered by (size, source).
+    Indices are the caller's to check. M sizes, G sources (which are also the targets), S stations, D rows of demand ordered by (size, source).
 
     Parameters
     ----------
@@ -57,8 +56,8 @@ def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         Utilisation of a station by one exchange a second of each size.
     price : float64 (S,)
         Price of a unit of utilisation, >= 0.
-    home_start, home_state, exit_state : int64 (G + 1,), (H,), (H,)
-        Entry and exit states of each group's homes.
+    entry_state, exit_state : int64 (G,)
+        Where each source's exchanges enter the graph, and where those for it leave.
     row_start : int64 (M * G + 1,)
         Rows of size m and source g: ``row_start[m * G + g]:row_start[m * G + g + 1]``.
     row_target : int32 (D,)
@@ -70,12 +69,12 @@ def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         Priced load of each source's tree; infinite if a target cannot be reached.
     """
     states = len(arc_start) - 1
-    groups = len(home_start) - 1
+    groups = len(entry_state)
     distance = np.empty(states)
     came_by = np.empty(states, np.int64)
     came_from = np.empty(states, np.int64)
-    heap_key = np.empty(len(arc_head) + len(home_state) + 1)
-    heap_item = np.empty(len(arc_head) + len(home_state) + 1, np.int64)
+    heap_key = np.empty(len(arc_head) + 1)
+    heap_item = np.empty(len(arc_head) + 1, np.int64)
     arc_cost = np.empty(len(arc_head))
     load[:] = 0.0
     cost[:] = 0.0
@@ -88,13 +87,10 @@ def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
             if first == last:
                 continue
             distance[:] = INFINITE
-            heap_size = 0
-            for home in range(home_start[group], home_start[group + 1]):
-                distance[home_state[home]] = 0.0
-                came_by[home_state[home]] = -1
-                heap_key[heap_size] = 0.0
-                heap_item[heap_size] = home_state[home]
-                heap_size += 1
+            distance[entry_state[group]] = 0.0
+            came_by[entry_state[group]] = -1
+            heap_key[0], heap_item[0] = 0.0, entry_state[group]
+            heap_size = 1
             while heap_size > 0:
                 key, state = heap_key[0], heap_item[0]
                 heap_size -= 1
@@ -118,14 +114,10 @@ def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
                         heap_key[place] = total
                         heap_item[place] = head
             for row in range(first, last):
-                target = row_target[row]
-                best = exit_state[home_start[target]]
-                for home in range(home_start[target] + 1, home_start[target + 1]):
-                    if distance[exit_state[home]] < distance[best]:
-                        best = exit_state[home]
-                cost[group] += row_rate[row] * distance[best]
-                if distance[best] == INFINITE:
+                state = exit_state[row_target[row]]
+                cost[group] += row_rate[row] * distance[state]
+                if distance[state] == INFINITE:
                     continue
-                while came_by[best] >= 0:
-                    load[group, came_by[best]] += row_rate[row] * weight[size, came_by[best]]
-                    best = came_from[best]
+                while came_by[state] >= 0:
+                    load[group, came_by[state]] += row_rate[row] * weight[size, came_by[state]]
+                    state = came_from[state]
