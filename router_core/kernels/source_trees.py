@@ -46,7 +46,8 @@ def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912 - one loop nes
 ):
     """Route every source's demand over cheapest paths and return what that costs and loads.
 
-    Indices are the caller's to check. M sizes, G sources (which are also the targets), S stations, D rows of demand ordered by (size, source).
+    Indices are the caller's to check. M sizes, G sources (which are also the targets), S stations, D rows of demand
+    ordered by (size, source).
 
     Parameters
     ----------
