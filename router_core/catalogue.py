@@ -135,8 +135,7 @@ class Catalogue:
             return np.full(len(source), SharingRule.UNKNOWN_RESOURCE, dtype=np.int8)
         receiver = np.maximum(self.node_unit[t], 0)
         sharing = self.resource_sharing[r]
-        behind = network.node_group[s] == network.node_group[t]
-        lonely = np.array([_crossing_only(network, homes) for homes in network.groups] or [False])
+        lonely = _behind_crossing(network)
         broken = (
             (SharingRule.UNKNOWN_RESOURCE, ~known),
             (SharingRule.NOT_AN_ENDPOINT, ~inside),
@@ -148,12 +147,17 @@ class Catalogue:
                 SharingRule.MAY_NOT_CROSS_ZONES,
                 (network.node_zone[s] != network.node_zone[t]) & ~self.resource_released[r],
             ),
-            (SharingRule.NO_CENTRE_BETWEEN, behind & lonely[np.maximum(network.node_group[s], 0)]),
+            (SharingRule.NO_CENTRE_BETWEEN, (lonely[s] >= 0) & (lonely[s] == lonely[t])),
         )
         for rule, breaks in reversed(broken):
             result[breaks] = rule
         return result
 
 
-def _crossing_only(network: Network, homes: tuple[int, ...]) -> bool:
-    return all(network.node_kind[home] == NodeKind.CROSSING for home in homes)
+def _behind_crossing(network: Network) -> NDArray[np.int32]:
+    """The crossing behind which each endpoint lies, if it hangs on that one and on nothing else; else -1; (N,)."""
+    result = np.full(network.node_count, -1, dtype=np.int32)
+    for node, homes in network.homes.items():
+        if len(homes) == 1 and network.node_kind[homes[0]] == NodeKind.CROSSING:
+            result[node] = homes[0]
+    return result

@@ -39,6 +39,7 @@ class EqualCostPlan:
         graph = routing_graph(network, process_at_first_centre=True)
         cost = network.station_fixed_ns + network.station_ps_per_byte * (REFERENCE_BYTES // 1_000)
         cost = np.where(network.station_role == StationRole.PROCESS, 0, cost)
+        self._station_cost: list[int] = cost.tolist()
         self._leaving: list[list[tuple[int, int, int]]] = [[] for _ in range(graph.state_count)]
         for tail, head, station in zip(
             graph.arc_tail.tolist(), graph.arc_head.tolist(), graph.arc_station.tolist(), strict=True
@@ -51,14 +52,21 @@ class EqualCostPlan:
         """Ways from one group of endpoints to another, `None` if the network has none."""
         key = (source_group, target_group)
         if key not in self._choices:
-            self._choices[key] = self._find(self.network.groups[source_group], self.network.groups[target_group])
+            self._choices[key] = self._find(source_group, target_group)
         return self._choices[key]
 
-    def _find(self, sources: tuple[int, ...], targets: tuple[int, ...]) -> Choice | None:
-        pairs = [(first, last) for first in sources for last in targets]
-        costs = [self._tree(first).cost[STATES * last + READY_PROCESSED] for first, last in pairs]
+    def _find(self, source_group: int, target_group: int) -> Choice | None:
+        network = self.network
+        source, target = network.group_endpoint[source_group], network.group_endpoint[target_group]
+        pairs = [(first, last) for first in network.groups[source_group] for last in network.groups[target_group]]
+        costs = [
+            self._station_cost[network.access_station[source, first]]
+            + self._tree(first).cost[STATES * last + READY_PROCESSED]
+            + self._station_cost[network.access_station[last, target]]
+            for first, last in pairs
+        ]
         least = min(costs)
-        if least == INFINITE:
+        if least >= INFINITE:
             return None
         trunks: list[Trunk] = []
         for (first, last), cost in zip(pairs, costs, strict=True):

@@ -145,17 +145,39 @@ class Network:
 
     @cached_property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """Distinct tuples of homes: endpoints of one group have the same routes but for their own access lines."""
-        return tuple(sorted(set(self.homes.values())))
+        """Homes of each group: endpoints of one group differ in nothing that routing could see.
+
+        They have the same homes, and access lines that serve alike; two groups may have the same homes.
+        """
+        return tuple(homes for homes, _ in self._grouping[0])
+
+    @cached_property
+    def group_endpoint(self) -> tuple[int, ...]:
+        """One endpoint of each group, the first, whose access lines stand for all."""
+        return tuple(self._grouping[1])
 
     @cached_property
     def node_group(self) -> NDArray[np.int32]:
         """Index into `groups` of each endpoint, `NO_GROUP` for other nodes, (N,)."""
-        index = {homes: position for position, homes in enumerate(self.groups)}
         result = np.full(self.node_count, NO_GROUP, dtype=np.int32)
+        index = {key: position for position, key in enumerate(self._grouping[0])}
         for node, homes in self.homes.items():
-            result[node] = index[homes]
+            result[node] = index[homes, self._access_service(node)]
         return result
+
+    @cached_property
+    def _grouping(self) -> tuple[list[tuple[tuple[int, ...], tuple[int, ...]]], list[int]]:
+        first: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
+        for node, homes in self.homes.items():
+            first.setdefault((homes, self._access_service(node)), node)
+        keys = sorted(first)
+        return keys, [first[key] for key in keys]
+
+    def _access_service(self, node: int) -> tuple[int, ...]:
+        """How the access lines of an endpoint serve, both directions, home by home."""
+        stations = [self.access_station[ends] for home in self.homes[node] for ends in ((node, home), (home, node))]
+        columns = (self.station_servers, self.station_fixed_ns, self.station_ps_per_byte, self.station_after_ns)
+        return tuple(int(column[station]) for station in stations for column in columns)
 
     @cached_property
     def access_station(self) -> dict[tuple[int, int], int]:
