@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,7 @@ FACTOR_MIN: Final = 1e-12
 FACTOR_MAX: Final = 1e12
 # Nine digits: the factor does not hang on the last bit of a machine's arithmetic, and neither do the bytes of a trace.
 FACTOR_DIGITS: Final = 9
+GROUPS_AT_ONCE: Final = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,24 +107,37 @@ def _load(
     scaling: NDArray[np.intp],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Utilisation by what does not scale (24, S), and by one byte a scaling exchange (scaling types, 24, S)."""
-    network, types = platform.network, platform.demand.types
+    network = platform.network
     pair, source, target = pairs_of(shares.flows)
-    incidence = Incidence(network, EqualCostPlan(network), source, target)
-    fixed = np.zeros((HOURS, network.station_count))
-    per_byte = np.zeros((len(scaling), HOURS, network.station_count))
-    nothing = np.zeros(len(source))
+    # Rates of each hour and pair: exchanges and bytes of what does not scale, then exchanges of each scaling type.
+    rates = np.zeros((2 + len(scaling), HOURS, len(source)))
     for hour in range(HOURS):
-        available = 1.0 - platform.background.mean_fraction(hour + 0.5, True)
-        exchanges, size = nothing.copy(), nothing.copy()
-        for index, kind in enumerate(types):
+        for index, kind in enumerate(platform.demand.types):
             per_s = exchanges_per_day * kind.share / HOUR_S * shares.of(index, hour, True)
             rate = pair_sums(pair[shares.flows.rows(index)], per_s, len(source))
-            exchanges += rate
-            size += rate * fixed_bytes[index]
-            for place in np.flatnonzero(scaling == index):
-                per_byte[place, hour] = per_server(network, incidence.work(nothing, rate), available)
-        fixed[hour] = per_server(network, incidence.work(exchanges, size), available)
-    return fixed, per_byte
+            rates[0, hour] += rate
+            rates[1, hour] += rate * fixed_bytes[index]
+            rates[2:, hour][scaling == index] = rate
+    work = np.zeros((1 + len(scaling), HOURS, network.station_count))
+    nothing = np.zeros(len(source))
+    for part in _parts(network.node_group[source]):
+        incidence = Incidence(network, EqualCostPlan(network), source[part], target[part])
+        for hour in range(HOURS):
+            work[0, hour] += incidence.work(rates[0, hour, part], rates[1, hour, part])
+            for place in range(len(scaling)):
+                work[1 + place, hour] += incidence.work(nothing[part], rates[2 + place, hour, part])
+    for hour in range(HOURS):
+        available = 1.0 - platform.background.mean_fraction(hour + 0.5, True)
+        for load in work[:, hour]:
+            load[:] = per_server(network, load, available)
+    return work[0], work[1:]
+
+
+def _parts(group: NDArray[np.int32]) -> Iterator[NDArray[np.intp]]:
+    """Cut pairs into parts of a few source groups: a plan keeps a tree for each, too many for a whole nation."""
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    yield from np.split(order, starts[GROUPS_AT_ONCE::GROUPS_AT_ONCE])
 
 
 def pairs_of(flows: Flows) -> tuple[NDArray[np.intp], NDArray[np.int32], NDArray[np.int32]]:

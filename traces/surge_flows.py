@@ -163,10 +163,11 @@ class _Lines:
 
 
 def _deadline(ground: _Ground, spec: SurgeSpec, random: np.random.Generator) -> Strike:
-    """Every unit sends its most used resource to one receiver, as the type that goes up most."""
-    kind = ground.best(spec, lambda kind: (kind.mode != Mode.QUERY, kind.upward))
+    """Every unit sends its most used resource to one receiver, as the type that goes up most often."""
+    kind = ground.best(spec, lambda kind: (kind.mode != Mode.QUERY, kind.share * (kind.upward - 1)))
+    sent_kinds = [index for index in ground.on_demand(spec) if ground.types[index].mode != Mode.QUERY] or [kind]
     catalogue = ground.catalogue
-    received = np.bincount(ground.consumer, ground.normal([kind]), minlength=catalogue.unit_count)
+    received = np.bincount(ground.consumer, ground.normal(sent_kinds), minlength=catalogue.unit_count)
     receiver = _pick(received, random)
     shared = (catalogue.resource_sharing != SharingType.NOT_SHARED) & (catalogue.resource_unit != receiver)
     shared &= ground.places.endpoint_count[catalogue.resource_unit] > 0
@@ -257,5 +258,5 @@ _STRIKES: dict[SurgeKind, Callable[[_Ground, SurgeSpec, np.random.Generator], St
 
 
 def _pick(weight: NDArray[Any], random: np.random.Generator) -> int:
-    """Draw an index by its weight."""
-    return int(quantile_index(np.cumsum(weight), np.array([random.random()]))[0])
+    """Draw an index by the square of its weight: a surge that nobody could notice is none."""
+    return int(quantile_index(np.cumsum(np.square(weight)), np.array([random.random()]))[0])

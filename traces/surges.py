@@ -52,10 +52,10 @@ class SurgeSpec:
     moment : datetime or None
         Local time: the deadline itself, or when the surge begins.
     size : float or None
-        Peak rate of the additional exchanges, as a multiple of the normal load where it strikes: the mean rate in
-        the busiest hour of a plain working day of the receiver's reports (deadline), of the queries that the
-        provider answers (enrolment), of all on-demand types of the region (emergency), of the unit's bulk
-        (correction).
+        Peak rate of the additional exchanges, as a multiple of the normal load where it strikes: the mean number an
+        hour, in the busiest hour of a plain working day, that the receiver is sent on demand (deadline), that the
+        provider answers in queries (enrolment), that begin or end in the region on demand (emergency), that the unit
+        sends in bulk (correction).
     """
 
     kind: SurgeKind
