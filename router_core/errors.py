@@ -34,7 +34,9 @@ class BadInputError(ExchangeRouterError):
         if len(shown) > 200:
             shown = shown[:197] + "..."
         where = f"{self.file}: {self.place}" if self.file else self.place
-        return f"{where}: {self.rule} (got {shown})".replace("\n", " ")
+        line = f"{where}: {self.rule} (got {shown})"
+        # One line whatever the input held: line ends of every kind, terminal escapes, lone surrogates.
+        return "".join(char if char.isprintable() else " " for char in line)
 
     def within(self, file: str) -> BadInputError:
         """Return the same error with the file named; an error that names one already keeps it."""

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.catalogue import Catalogue
-from router_core.errors import BadInputError
 from router_core.randomness import stream
 from router_core.vocabulary import Level, SharingType
 from scenarios.catalogue_rows import catalogue_from
@@ -14,13 +13,11 @@ from scenarios.model_levels import CatalogueModel, LevelsModel
 from scenarios.units_drawn import UnitRow
 
 NO_SYSTEM = -1
-SHARE_TOLERANCE = 1e-9
 
 
 def draw_catalogue(model: LevelsModel, units: list[UnitRow], node_unit: list[int]) -> Catalogue:
     """Draw the catalogue; each part has its own named stream under the catalogue's seed."""
     says = model.catalogue
-    _check(says)
     system_name, system_unit = _systems(model, units)
     names, owners, weights, sharing = _resources(model, units)
     owner = np.array(owners)
@@ -46,22 +43,6 @@ def draw_catalogue(model: LevelsModel, units: list[UnitRow], node_unit: list[int
         resource_weight=weights,
         grants=_grants(says, units, owner, sharing),
     )
-
-
-def _check(says: CatalogueModel) -> None:
-    total = says.unconditional_share + says.conditional_share + says.not_shared_share
-    if abs(total - 1) > SHARE_TOLERANCE:
-        rule = "the shares of the three sharing types sum to 1"
-        raise BadInputError("catalogue.unconditional_share", rule, total)
-    if says.resources_max < says.resources_min:
-        raise BadInputError("catalogue.resources_max", "must not be below resources_min", says.resources_max)
-    for path, names in (
-        ("catalogue.sectors", [sector.name for sector in says.sectors]),
-        ("catalogue.high_use", [item.name for item in says.high_use]),
-    ):
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                raise BadInputError(f"{path}[{index}].name", "names are unique", name)
 
 
 def _systems(model: LevelsModel, units: list[UnitRow]) -> tuple[list[str], list[int]]:

@@ -6,13 +6,14 @@ from typing import Final
 
 from router_core.errors import BadInputError
 from router_core.vocabulary import Level
-from scenarios.model_levels import LevelsModel
+from scenarios.model_levels import CatalogueModel, LevelsModel
 from scenarios.sites import Site
 
 CROSSING: Final = "crossing"
 # Bounds that keep a slip of the pen from filling the memory; many times a real province.
 FRONT_ENDS_MAX: Final = 100_000
 UNITS_MAX: Final = 5_000
+SHARE_TOLERANCE: Final = 1e-9
 
 
 def check_levels(model: LevelsModel, sites: list[Site]) -> None:
@@ -23,6 +24,7 @@ def check_levels(model: LevelsModel, sites: list[Site]) -> None:
             rule = f"each of the {site.units} units here has at least one front-end"
             raise BadInputError(f"{site.path}.front_ends", rule, site.front_ends)
     _check_province(model)
+    _check_catalogue(model.catalogue)
     for key, most, total in (
         ("front_ends", FRONT_ENDS_MAX, sum(site.front_ends for site in sites)),
         ("units", UNITS_MAX, sum(site.units for site in sites)),
@@ -63,3 +65,19 @@ def _check_province(model: LevelsModel) -> None:
     if outer < wanted:
         rule = f"inner ones left out, the province's outer units need {wanted} front-ends"
         raise BadInputError("province.front_ends", rule, province.front_ends)
+
+
+def _check_catalogue(says: CatalogueModel) -> None:
+    total = says.unconditional_share + says.conditional_share + says.not_shared_share
+    if abs(total - 1) > SHARE_TOLERANCE:
+        rule = "the shares of the three sharing types sum to 1"
+        raise BadInputError("catalogue.unconditional_share", rule, total)
+    if says.resources_max < says.resources_min:
+        raise BadInputError("catalogue.resources_max", "must not be below resources_min", says.resources_max)
+    for path, names in (
+        ("catalogue.sectors", [sector.name for sector in says.sectors]),
+        ("catalogue.high_use", [item.name for item in says.high_use]),
+    ):
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise BadInputError(f"{path}[{index}].name", "names are unique", name)

@@ -117,8 +117,13 @@ def validated(model: type[_ModelT], data: object) -> _ModelT:
 
 def key_path(location: tuple[int | str, ...]) -> str:
     """Write a location such as ``("cities", 3, "name")`` as ``cities[3].name``."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in location)
     return text.removeprefix(".") or "the file"
+
+
+def _key(key: str) -> str:
+    """A key as TOML would write it: bare, or quoted if it holds anything unusual."""
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else repr(key)
 
 
 def _content(name_or_path: str, folder: Path | None) -> tuple[str, Path | None, bytes]:

@@ -60,6 +60,8 @@ def write_topology(
             raise BadInputError(f"lines[{index}]", f"must join nodes 0..{len(node_names) - 1}", (a, b))
     text = _text(name, node_names, xy, lines, rate_mbps, title)
     target = Path(path)
+    if not target.parent.is_dir():
+        raise BadInputError("path", "must lie in a folder that exists", str(target))
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".toml")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

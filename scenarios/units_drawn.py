@@ -72,7 +72,9 @@ def draw_units(model: LevelsModel, sites: list[Site]) -> list[UnitRow]:
     seen: set[str] = set()
     for row in rows:
         if row.name in seen:
-            raise BadInputError("catalogue", "names of units made of place and sector are unique", row.name)
+            places = {says.data_unit_name: "catalogue.data_unit_name", national.name: "national.name"}
+            place = places.get(row.name, f"{sites[row.site].path}.name")
+            raise BadInputError(place, "names of units, made of place and sector, are unique", row.name)
         seen.add(row.name)
     return rows
 
