@@ -34,8 +34,8 @@ $(VENV)/.dev-installed: requirements-dev.lock $(VENV)/.run-installed
 	@touch $@
 
 run: $(VENV)/.run-installed
-	$(BIN)/exchange-router trace generate --scenario jiangxi --seed $(SEED) --out build/run/trace.parquet
-	$(BIN)/exchange-router replay --scenario jiangxi --trace build/run/trace.parquet --seed $(SEED) \
+	$(BIN)/exchange-router trace generate --scenario jiangxi --seed $(SEED) --out build/day.parquet
+	$(BIN)/exchange-router replay --scenario jiangxi --trace build/day.parquet --seed $(SEED) \
 	    --brain shortest-path --brain ecmp --out build/run
 	@echo "report: build/run/report.html"
 

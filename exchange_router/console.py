@@ -63,7 +63,7 @@ def facts(title: str, rows: list[tuple[str, str]]) -> Table:
 
 
 class Bars:
-    """Progress bars on stderr; on something that is no terminal, nothing but the end of each."""
+    """Progress bars on stderr; none where stderr is no terminal."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -85,7 +85,7 @@ def bars() -> Iterator[Bars]:
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         yield Bars(progress)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 
-import click
 import typer
 
-from exchange_router import report_command, replay_command, scenario_command, trace_command
+from exchange_router import replay_command, report_command, scenario_command, trace_command
 from exchange_router.provenance import PACKAGE
 from router_core.errors import BadInputError, ExchangeRouterError
 
@@ -52,8 +51,11 @@ def status(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     try:
         return app(arguments, standalone_mode=False) or 0
-    except (click.ClickException, ExchangeRouterError, OSError, KeyboardInterrupt, click.Abort) as error:
+    except (typer.TyperException, ExchangeRouterError, OSError, KeyboardInterrupt, typer.Abort) as error:
         message, code = _told(error)
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its message is its help
+            sys.stderr.write(message + "\n")
+            return code
         sys.stderr.write(f"{PACKAGE}: {' '.join(message.split())}\n")
         return code
 
@@ -61,8 +63,9 @@ def status(arguments: list[str] | None = None) -> int:
 def _told(error: BaseException) -> tuple[str, int]:
     """Return what an error says to the user, and its exit code."""
     match error:
-        case click.ClickException():
-            return error.format_message(), EXIT_BAD_INPUT
+        case typer.TyperException():
+            told = getattr(error, "format_message", error.__str__)
+            return told(), EXIT_BAD_INPUT
         case BadInputError():
             return str(error), EXIT_BAD_INPUT
         case OSError():

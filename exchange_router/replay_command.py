@@ -21,14 +21,14 @@ from exchange_router import console, provenance
 from exchange_router.options import AsJson, Scenario, Seed
 from router_core.errors import BadInputError
 from router_core.platform import Platform
-from sim.replay import DATA_PLANES, Replay, replay as replay_trace
+from sim.replay import DATA_PLANES, Replay
+from sim.replay import replay as replay_trace
 from sim.report import build
 from sim.result_folder import RUN_FILE, write_metrics, write_network, write_pairs, write_run, write_station_slots
 from sim.results import BrainMetrics, Provenance, Run, ScenarioTitle, network_table
 from sim.world import WorldConfig
 from strategies.registry import BRAINS, make_brain
-from traces.reader import TraceReader
-from traces.validate import require_valid
+from traces.validate import open_valid
 
 REPORT_FILE = "report.html"
 
@@ -63,8 +63,7 @@ def replay(
     _check(brains, data_plane, out)
     platform = scenarios.load(scenario)
     console.say(console.text(f"checking {trace}", f"检查 {trace}"))
-    require_valid(trace, platform)
-    with TraceReader(trace) as reader:
+    with open_valid(trace, platform) as reader:
         start, rows = reader.info.start.replace(tzinfo=None), reader.rows
     started = time.perf_counter()
     results = _replay_all([Job(platform, trace, name, seed, data_plane) for name in brains], jobs)
@@ -121,7 +120,7 @@ def _replay_all(jobs: list[Job], processes: int | None) -> list[Replay]:
     workers = min(len(jobs), processes or os.cpu_count() or 1)
     with console.bars() as bars:
         if workers == 1:
-            return [_work(job, lambda done, name=job.brain: bars.update(name, done)) for job in jobs]  # type: ignore[misc]
+            return [_work(job, lambda done, name=job.brain: bars.update(name, done)) for job in jobs]
         context = get_context("spawn")
         progress = [context.Value("d", 0.0) for _ in jobs]
         with ProcessPoolExecutor(workers, context, _remember, (progress,)) as pool:

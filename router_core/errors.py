@@ -41,3 +41,7 @@ class BadInputError(ExchangeRouterError):
     def within(self, file: str) -> BadInputError:
         """Return the same error with the file named; an error that names one already keeps it."""
         return BadInputError(self.place, self.rule, self.value, self.file or file)
+
+
+class FailedCheckError(ExchangeRouterError):
+    """A check that was asked for ran to its end, and what was checked did not pass."""
