@@ -56,7 +56,7 @@ class Background:
         """Mean share of each line taken by others at that hour, interpolated between hours' middles; (L,)."""
         result = np.zeros(len(self.line_profile))
         position = (hour_of_day - 0.5) % 24
-        low, weight = int(position), position % 1
+        low, weight = int(position) % 24, position % 1  # just below 0.5 the position rounds up to 24
         for index, profile in enumerate(self.profiles):
             hours = profile.hours if working_day else profile.off_hours
             level = hours[low] * (1 - weight) + hours[(low + 1) % 24] * weight

@@ -15,6 +15,7 @@ from typing import Any
 import simpy
 
 from router_core.background import Background
+from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges, concatenate
 from router_core.network import Network
 from router_core.units import HOUR_NS, MINUTE_NS
@@ -130,7 +131,13 @@ class World:
         self._done = self._env.event()
 
     def run(self, batches: Iterator[Exchanges]) -> Record:
-        """Replay the trace's batches, which come in order of submission, until all is delivered or time is up."""
+        """Replay the trace's batches, which come in order of submission, until all is delivered or time is up.
+
+        Raises
+        ------
+        BadInputError
+            If an exchange lies beyond the trace's span, or breaks a rule of the data plane.
+        """
         env = self._env
         for process in (self._background(), self._telemetry(), self._slots(), self._feed(batches)):
             env.process(process)  # started in this order, which is that of the ranks
@@ -185,7 +192,14 @@ class World:
 
     def _feed(self, batches: Iterator[Exchanges]) -> Control:
         """Hand the exchanges of the next `feed_ns` to the data plane, keeping them for the record."""
+        rows = 0
         for batch in batches:
+            inside = int(batch.submitted_ns.searchsorted(self._span_ns))
+            if inside < len(batch):
+                place = f"exchange {rows + inside}.submitted_ns"
+                rule = f"must lie before the end of the trace's span, {self._span_ns}"
+                raise BadInputError(place, rule, int(batch.submitted_ns[inside]))
+            rows += len(batch)
             self._kept.append(batch)
             first = 0
             while first < len(batch):
