@@ -39,6 +39,9 @@ def import_trace(
     first_node_id: Annotated[
         int | None, typer.Option(help="Number of the first node in TOTEM files.  首节点号。")
     ] = None,
+    headroom: Annotated[
+        float, typer.Option(help="A demand above so many times the lines' capacity is set aside.  容量倍数上限。")
+    ] = 10.0,
     interval_s: Annotated[
         int | None,
         typer.Option(help="Seconds from one matrix to the next, where files state no time.  矩阵间隔（秒）。"),
@@ -55,22 +58,23 @@ def import_trace(
         files,
         file_format,  # type: ignore[arg-type]  # checked by import_files, by name
         topology=topology,
-        options=Options(name=name, unit=unit, first_node_id=first_node_id, interval_s=interval_s),
+        options=Options(name=name, unit=unit, first_node_id=first_node_id, interval_s=interval_s, headroom=headroom),
     )
     line = command(
         "trace", "import", *(path.name for path in files), format=file_format, topology=topology and topology.name,
-        name=name, unit=unit, first_node_id=first_node_id, interval_s=interval_s, mean_mb=mean_mb, seed=seed,
+        name=name, unit=unit, first_node_id=first_node_id, headroom=headroom, interval_s=interval_s, mean_mb=mean_mb, seed=seed,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     shape = found.topology
+    cables, rates_mbps = shape.cables()
     scenario_file = out / "scenario.toml"
     scenarios.write_topology(
         scenario_file,
         shape.name,
         list(shape.node_names),
         [(float(x), float(y)) for x, y in shape.xy],
-        [(int(a), int(b)) for a, b in shape.lines],
-        shape.rate_mbps.tolist(),
+        [(int(a), int(b)) for a, b in cables],
+        [float(rate) for rate in rates_mbps],
         f"{shape.name}, imported",
     )
     written: dict[str, Any] = {"scenario": str(scenario_file)}
