@@ -1,0 +1,87 @@
+"""Assembles the report: template, style, script, chart library and facts become one file."""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Any, Final
+
+from sim.report.facts import report_facts
+
+REPORT_FILE: Final = "report.html"
+SCRIPTS: Final = ("texts.js", "format.js", "parts.js", "charts.js", "map.js", "page.js")
+HERE: Final = Path(__file__).parent
+
+
+def build(folder: str | os.PathLike[str]) -> Path:
+    """Write the report of a result folder into it.
+
+    Parameters
+    ----------
+    folder : path
+        A result folder (`sim.results`).
+
+    Returns
+    -------
+    path
+        The report: one HTML file that fetches nothing. The same results give the same bytes.
+
+    Raises
+    ------
+    BadInputError
+        If a result is missing or breaks a rule; an older report is then left as it was.
+    """
+    path = Path(folder) / REPORT_FILE
+    text = page(report_facts(Path(folder)))
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def page(facts: dict[str, Any]) -> str:
+    """Return the HTML of these facts."""
+    library = _asset("vendor/echarts.min.js")
+    program = '"use strict";(() => {\n' + "\n".join(_asset(name) for name in SCRIPTS) + "\n})();"
+    scripts = [_inline(library), _inline(program)]
+    return Template(_asset("page.html")).substitute(
+        title=escape(facts["run"]["scenario"]["title_en"]),
+        policy=f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'",
+        style=_asset("page.css"),
+        facts=_json(facts),
+        library=scripts[0],
+        program=scripts[1],
+    )
+
+
+def _asset(name: str) -> str:
+    return (HERE / name).read_text(encoding="utf-8").strip()
+
+
+def _inline(script: str) -> str:
+    """Refuse a script that would end its own element; ours and the library have no such text."""
+    lowered = script.lower()
+    if "</script" in lowered or "<!--" in lowered:
+        raise AssertionError("a script to inline must not contain '</script' or '<!--'")
+    return script
+
+
+def _json(facts: dict[str, Any]) -> str:
+    """JSON that is harmless inside a script element: every `<`, `>` and `&` is written as an escape."""
+    text = json.dumps(facts, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for mark in "<>&\u2028\u2029":
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text
+
+
+def _hash(script: str) -> str:
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"

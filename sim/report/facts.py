@@ -1,0 +1,190 @@
+"""Everything the page needs, as plain JSON-ready values. The page adds words and pictures, and computes nothing new."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.vocabulary import Level, Mode, StationRole
+from sim.report.province_map import ProvinceMap, province_map
+from sim.report.slot_loads import (
+    QUEUE_STEPS_MAX,
+    SlotLoads,
+    map_slots_per_step,
+    queues,
+    slot_loads,
+    steps_for,
+    worst_queues,
+)
+from sim.result_folder import read_metrics, read_network, read_pairs, read_run, read_station_slots
+from sim.results import BrainMetrics, NetworkTable, PairTable, Run, word
+
+BARS: Final = 12
+SLOWEST_PAIRS: Final = 12
+TAIL_POINTS_MAX: Final = 400
+
+
+def report_facts(folder: Path) -> dict[str, Any]:
+    """Read a result folder and return the facts of its report; raises `BadInputError` if something is wrong there."""
+    run = read_run(folder)
+    network = read_network(folder)
+    metrics = [read_metrics(folder, brain, network) for brain in run.brains]
+    slots = max([1, *(-(-max(of.ended_ns, of.span_ns) // run.slot_ns) for of in metrics)])
+    stations = len(network.stations.name)
+    province = province_map(network)
+    map_step = map_slots_per_step(province.row_count, slots, len(run.brains))
+    loads = [
+        slot_loads(province, read_station_slots(folder, brain, slots, stations), slots, map_step)
+        for brain in run.brains
+    ]
+    worst = worst_queues(loads)
+    queue_step = steps_for(slots, QUEUE_STEPS_MAX)
+    waiting = [
+        queues(worst, read_station_slots(folder, brain, slots, stations), slots, queue_step) for brain in run.brains
+    ]
+    return {
+        "run": _run_facts(run),
+        "slot_ns": run.slot_ns,
+        "slots": slots,
+        "modes": [word(mode) for mode in Mode],
+        "brains": [
+            _brain_facts(of, network, read_pairs(folder, of.brain), load)
+            for of, load in zip(metrics, loads, strict=True)
+        ],
+        "map": _map_facts(province, loads, map_step),
+        "bars": _bar_facts(network, loads),
+        "queues": {
+            "slots_per_step": queue_step,
+            "stations": [_station_label(network, station) for station in worst],
+            "total": [of.total.tolist() for of in waiting],
+            "waiting": [of.waiting.tolist() for of in waiting],
+        },
+    }
+
+
+def _run_facts(run: Run) -> dict[str, Any]:
+    return {
+        "provenance": run.provenance.model_dump(mode="json"),
+        "scenario": run.scenario.model_dump(mode="json"),
+        "start": run.start.isoformat(),
+        "format": run.format,
+    }
+
+
+def _brain_facts(of: BrainMetrics, network: NetworkTable, pairs: PairTable, load: SlotLoads) -> dict[str, Any]:
+    tails = {"all": of.tails.all, **of.tails.by_mode}
+    return {
+        "name": of.brain,
+        "span_ns": of.span_ns,
+        "ended_ns": of.ended_ns,
+        "counts": dict(of.counts),
+        "bytes": dict(of.bytes),
+        "refused_by_reason": of.refused_by_reason,
+        "completion": of.completion.model_dump(mode="json"),
+        "tails": {name: _thinned(tail.latency_ns, tail.share_above) for name, tail in tails.items()},
+        "tide": of.tide.model_dump(mode="json"),
+        "peak_waiting": int(load.peak_waiting.max(initial=0)),
+        "stations": [
+            {
+                "label": _station_label(network, row.station),
+                "peak": row.peak_utilisation,
+                "mean": row.mean_utilisation,
+                "waiting": row.peak_waiting,
+                "served": row.served,
+                "bytes": row.served_bytes,
+            }
+            for row in of.stations
+        ],
+        "pairs": _slowest_pairs(network, pairs),
+        "pair_count": len(pairs.source),
+    }
+
+
+def _thinned(latency_ns: list[int], share_above: list[float]) -> dict[str, list[Any]]:
+    """Drop what log axes cannot show, and most of the points of a curve that has too many."""
+    kept = [(latency, share) for latency, share in zip(latency_ns, share_above, strict=True) if share > 0]
+    if len(kept) > TAIL_POINTS_MAX:
+        points = np.log10(np.maximum(np.array(kept, dtype=np.float64), 1e-12))
+        step = np.abs(np.diff(points, axis=0)) / np.maximum(np.ptp(points, axis=0), 1e-12)
+        along = np.concatenate(([0.0], np.cumsum(step.sum(axis=1))))
+        chosen = np.searchsorted(along, np.linspace(0.0, along[-1], TAIL_POINTS_MAX))
+        kept = [kept[index] for index in np.unique(np.minimum(chosen, len(kept) - 1)).tolist()]
+    return {
+        "latency_ns": [latency for latency, _ in kept],
+        "share_above": [float(f"{share:.6g}") for _, share in kept],
+    }
+
+
+def _map_facts(province: ProvinceMap, loads: list[SlotLoads], slots_per_step: int) -> dict[str, Any]:
+    levels = [word(level) for level in Level]
+    carriers = sorted({edge.carrier for edge in province.edges if edge.carrier is not None})
+    return {
+        "slots_per_step": slots_per_step,
+        "levels": levels,
+        "carriers": carriers,
+        "sites": [
+            [site.x, site.y, levels.index(site.level), site.name, site.label_zh, site.kind, site.nodes]
+            for site in province.sites
+        ],
+        "edges": [
+            [
+                edge.a,
+                edge.b,
+                -1 if edge.carrier is None else carriers.index(edge.carrier),
+                round(edge.there_mbps, 3),
+                round(edge.back_mbps, 3),
+            ]
+            for edge in province.edges
+        ],
+        # Row-major, one byte a value: percent of each row of `ProvinceMap.station_row` in each step.
+        "percent": [_base64(load.percent) for load in loads],
+    }
+
+
+def _base64(values: NDArray[np.uint8]) -> str:
+    return b64encode(values.tobytes()).decode("ascii")
+
+
+def _bar_facts(network: NetworkTable, loads: list[SlotLoads]) -> dict[str, Any]:
+    """The stations that are busiest under any brain, each under every brain."""
+    busiest = np.max([load.peak for load in loads], axis=0)
+    order = np.argsort(-busiest, kind="stable")[:BARS]
+    chosen = [int(station) for station in order if busiest[station] > 0]
+    return {
+        "stations": [_station_label(network, station) for station in chosen],
+        "peak": [[round(float(load.peak[station]), 4) for station in chosen] for load in loads],
+        "mean": [[round(float(load.mean[station]), 4) for station in chosen] for load in loads],
+    }
+
+
+def _station_label(network: NetworkTable, station: int) -> list[Any]:
+    """Role, then name and Chinese label of its node; for a line those of both ends, carrier, rate [Mbit/s]."""
+    role, owner = network.stations.role[station], network.stations.owner[station]
+    nodes, lines = network.nodes, network.lines
+    if role != word(StationRole.LINE):
+        return [role, nodes.name[owner], nodes.label_zh[owner]]
+    ends = (lines.source[owner], lines.target[owner])
+    names = [text for end in ends for text in (nodes.name[end], nodes.label_zh[end])]
+    return [role, *names, lines.carrier[owner], round(lines.rate_mbps[owner], 3)]
+
+
+def _slowest_pairs(network: NetworkTable, pairs: PairTable) -> list[list[Any]]:
+    """The pairs that missed most deadlines; among equals the slowest by p99 first."""
+    label_zh = dict(zip(network.nodes.name, network.nodes.label_zh, strict=True))
+    order = np.lexsort((np.arange(len(pairs.source)), -pairs.p99_ns, -pairs.deadline_missed))
+    return [
+        [
+            [pairs.source[row], label_zh.get(pairs.source[row], pairs.source[row])],
+            [pairs.target[row], label_zh.get(pairs.target[row], pairs.target[row])],
+            int(pairs.count[row]),
+            int(pairs.bytes[row]),
+            *(int(column[row]) if pairs.count[row] else None for column in (pairs.p50_ns, pairs.p99_ns, pairs.max_ns)),
+            int(pairs.deadline_total[row]),
+            int(pairs.deadline_missed[row]),
+        ]
+        for row in order[:SLOWEST_PAIRS].tolist()
+    ]

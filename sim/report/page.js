@@ -1,0 +1,266 @@
+// The page: its state, its tables, and what happens when the reader chooses something.
+
+const FACTS = JSON.parse(byId("facts").textContent);
+const BRAINS = FACTS.brains;
+const START_MS = Date.parse(`${FACTS.run.start}Z`);
+const LONG = FACTS.slots * FACTS.slot_ns > 30 * 3600e9;
+const MAP = {};
+const PERCENTILES = [["p50", "p50_ns"], ["p95", "p95_ns"], ["p99", "p99_ns"], ["p99.9", "p999_ns"]];
+const SECTIONS = ["verdict", "map", "tides", "tails", "stations", "pairs", "ledger", "provenance"];
+const PAPER = { "chart-map": { width: 430, height: 540 }, "chart-tide-count": { width: 330 }, "chart-tide-bytes": { width: 330 } };
+const state = {
+  language: navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en",
+  brain: 0, step: 0, carrier: "all", mode: "all", zoom: { start: 0, end: 100 }, playing: null,
+};
+
+function share(part, whole) { return whole ? percent(part / whole) : percent(0); }
+function modesPresent() { return FACTS.modes.filter((mode) => BRAINS.some((brain) => brain.completion.by_mode[mode]?.count)); }
+function compared(value, base) {
+  if (value === null || base === null || base === 0) return null;
+  const change = value / base - 1;
+  return Math.abs(change) < 0.005 ? null : { lower: change < 0, by: percent(Math.abs(change)) };
+}
+function lowest(values) {
+  const given = values.filter((value) => value !== null && value !== undefined);
+  return given.length > 1 && new Set(given).size > 1 ? Math.min(...given) : null;
+}
+
+function fixedTexts() {
+  document.documentElement.lang = LOCALES[state.language];
+  for (const node of document.querySelectorAll("[data-text]")) node.textContent = text(node.dataset.text);
+  for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", text(node.dataset.label));
+  for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === state.language));
+  fill("contents", SECTIONS.map((name) => element("a", { href: `#${name}` }, text(`nav.${name}`))));
+  byId("play").textContent = text(state.playing ? "map.pause" : "map.play");
+  const slot = duration(FACTS.slot_ns);
+  byId("tide-count-title").textContent = text("tides.count", slot);
+  byId("tide-bytes-title").textContent = text("tides.bytes", slot);
+  const mapStep = FACTS.map.slots_per_step;
+  byId("map-note").textContent = text("map.note", { step: mapStep > 1 ? text("map.step", duration(mapStep * FACTS.slot_ns)) : "" });
+  const queueStep = FACTS.queues.slots_per_step;
+  byId("queue-note").textContent = text("queues.note", queueStep > 1 ? text("map.step", duration(queueStep * FACTS.slot_ns)) : "");
+}
+function masthead() {
+  const { scenario, provenance } = FACTS.run;
+  const title = state.language === "zh" ? scenario.title_zh : scenario.title_en;
+  document.title = `${title} · ${text("overline")}`;
+  byId("title").textContent = title;
+  const first = BRAINS[0];
+  byId("subtitle").textContent = text("subtitle", {
+    date: longDate(START_MS), span: duration(first.span_ns), exchanges: count(first.counts.submitted), bytes: bytes(first.bytes.submitted),
+  });
+  const stamp = [["scenario", provenance.scenario], ["seed", String(provenance.seed)], ["version", provenance.version], ["commit", (provenance.commit ?? text("unknown")).slice(0, 12)]];
+  fill("stamp", stamp.map(([name, value]) => element("div", {}, element("dt", {}, text(`stamp.${name}`)), element("dd", { class: "mono" }, value))));
+}
+
+function missed(completion) { return `${count(completion.deadline_missed)} (${share(completion.deadline_missed, completion.deadline_total)})`; }
+function findings() {
+  const [base, ...others] = BRAINS;
+  const all = base.completion.all;
+  if (!others.length) return all.count ? [text("find.one", { strong, p50: duration(all.p50_ns), p99: duration(all.p99_ns) })] : [];
+  return others.flatMap((brain) => {
+    const names = { strong, brain: brain.name, baseline: base.name };
+    const other = brain.completion.all;
+    const change = compared(other.p99_ns, all.p99_ns);
+    const said = [];
+    if (other.count && all.count) {
+      said.push(text("find.tail", { ...names, other: duration(other.p99_ns), base: duration(all.p99_ns), delta: change && text(change.lower ? "lower" : "higher", change.by) }));
+    }
+    if (other.deadline_total) said.push(text("find.missed", { ...names, other: missed(other), base: missed(all) }));
+    const top = (index) => `${MAP.busiest[index].reduce((one, load) => Math.max(one, load), 0)}%`;
+    if (FACTS.map.edges.length) said.push(text("find.load", { ...names, other: top(BRAINS.indexOf(brain)), base: top(0) }));
+    return said;
+  });
+}
+function card(brain, index) {
+  const all = brain.completion.all;
+  const base = BRAINS[0];
+  const change = compared(all.p99_ns, base.completion.all.p99_ns);
+  const against = index === 0 ? null : change ? text(change.lower ? "verdict.lower" : "verdict.higher", { by: change.by, base: base.name }) : text("verdict.same", { base: base.name });
+  const figure = (name, value, more) => element("div", { class: "figure" },
+    element("div", { class: "name" }, name), element("div", { class: "value" }, value), element("div", { class: "more" }, more));
+  const ofAll = (value) => text("verdict.of_exchanges", { share: share(value, brain.counts.submitted) });
+  const rows = [["all_modes", "all"], ...modesPresent().map((mode) => [null, mode])].map(([key, mode]) => {
+    const of = (one) => (mode === "all" ? one.completion.all : one.completion.by_mode[mode]);
+    const cells = PERCENTILES.map(([, field]) => {
+      const value = of(brain)?.[field] ?? null;
+      const best = value !== null && value === lowest(BRAINS.map((one) => of(one)?.[field]));
+      return { best, tone: tone(index), content: duration(value) };
+    });
+    const late = of(brain)?.deadline_missed ?? 0;
+    const bestLate = late === lowest(BRAINS.map((one) => of(one)?.deadline_missed));
+    const name = key ? text(key) : word("modes", mode);
+    return { cells: [name, ...cells, { best: bestLate, tone: tone(index), content: count(late) }] };
+  });
+  const columns = [{ name: text("mode"), text: true }, ...PERCENTILES.map(([name]) => ({ name })), { name: text("col.missed") }];
+  return element("article", { class: "panel card", tone: tone(index) },
+    element("div", { class: "card-head" }, element("h3", {}, brain.name),
+      element("span", { class: "role" }, [word("brains", brain.name), index === 0 && BRAINS.length > 1 ? text("verdict.baseline") : null].filter((part) => part && part !== brain.name).join(" · "))),
+    element("div", { class: "figures" },
+      figure(text("verdict.p99"), all.count ? duration(all.p99_ns) : "–", all.count ? against : text("verdict.nothing")),
+      figure(text("verdict.missed"), count(all.deadline_missed), all.deadline_total
+        ? text("verdict.missed_of", { share: share(all.deadline_missed, all.deadline_total), total: count(all.deadline_total) }) : text("verdict.no_deadlines")),
+      figure(text("verdict.in_flight"), count(brain.counts.in_flight), ofAll(brain.counts.in_flight)),
+      figure(text("verdict.refused"), count(brain.counts.refused), ofAll(brain.counts.refused))),
+    element("div", { class: "scroll" }, table(brain.name, columns, rows)));
+}
+
+function completionTable() {
+  const columns = [{ name: text("col.what"), text: true }, { name: text("col.brain"), text: true }, { name: text("col.count") }, { name: text("col.bytes") },
+    ...PERCENTILES.map(([name]) => ({ name })), { name: text("col.max") }, { name: text("col.mean") }, { name: text("col.due") }, { name: text("col.missed") }];
+  const classes = [...new Set(BRAINS.flatMap((brain) => Object.keys(brain.completion.by_class)))].sort((one, other) => Number(one) - Number(other));
+  const groups = [[text("all_modes"), (brain) => brain.completion.all], ...modesPresent().map((mode) => [word("modes", mode), (brain) => brain.completion.by_mode[mode]]),
+    ...classes.map((name) => [text("class", name), (brain) => brain.completion.by_class[name]])];
+  const rows = groups.flatMap(([name, of]) => BRAINS.filter((brain) => of(brain)).map((brain, index) => {
+    const it = of(brain);
+    return [index ? "" : name, brain.name, count(it.count), bytes(it.bytes), ...PERCENTILES.map(([, field]) => duration(it[field])),
+      duration(it.max_ns), duration(it.mean_ns), count(it.deadline_total), count(it.deadline_missed)];
+  }));
+  fill("completion-table", table(text("tails.table"), columns, rows));
+}
+function stationTable() {
+  brainSegments("station-brain");
+  const columns = [{ name: text("col.station"), text: true, wide: true }, { name: text("col.peak") }, { name: text("col.mean_use") },
+    { name: text("col.waiting") }, { name: text("col.served") }, { name: text("col.bytes") }];
+  const rows = BRAINS[state.brain].stations.map((row) => [stationLabel(row.label), [percent(row.peak), meter(row.peak, tone(state.brain))],
+    percent(row.mean), count(row.waiting), count(row.served), bytes(row.bytes)].map((content) => ({ content })));
+  fill("station-table", table(text("stations.title"), columns, rows));
+}
+function pairTable() {
+  brainSegments("pair-brain");
+  const brain = BRAINS[state.brain];
+  byId("pair-note").textContent = brain.pair_count ? text("pairs.note", count(brain.pair_count)) : text("pairs.empty");
+  const columns = [{ name: text("col.from"), text: true, wide: true }, { name: text("col.to"), text: true, wide: true }, { name: text("col.count") }, { name: text("col.bytes") },
+    { name: "p50" }, { name: "p99" }, { name: text("col.max") }, { name: text("col.due") }, { name: text("col.missed") }];
+  const rows = brain.pairs.map(([from, to, delivered, size, p50, p99, longest, due, late]) => [named(...from), named(...to), count(delivered), bytes(size),
+    duration(p50), duration(p99), duration(longest), count(due), count(late)]);
+  fill("pair-table", table(text("pairs.title"), columns, rows));
+}
+function ledger() {
+  const fields = ["submitted", "delivered", "in_flight", "refused"];
+  const columns = [{ name: text("col.brain"), text: true }, { name: "", text: true }, ...fields.map((field) => ({ name: text(`col.${field}`) }))];
+  const rows = BRAINS.flatMap((brain) => [[brain.name, text("ledger.exchanges"), ...fields.map((field) => count(brain.counts[field]))],
+    ["", text("ledger.volume"), ...fields.map((field) => bytes(brain.bytes[field]))]]);
+  fill("ledger-table", table(text("ledger.title"), columns, rows));
+  const reasons = [...new Set(BRAINS.flatMap((brain) => Object.keys(brain.refused_by_reason)))].filter((reason) => BRAINS.some((brain) => brain.refused_by_reason[reason]));
+  const heading = element("h3", { class: "sub" }, text("refusals.title"));
+  if (!reasons.length) { fill("refusals", heading, element("p", { class: "note" }, text("refusals.none"))); return; }
+  const byReason = [{ name: text("col.reason"), text: true, wide: true }, ...BRAINS.map((brain) => ({ name: brain.name }))];
+  fill("refusals", heading, element("div", { class: "panel scroll" }, table(text("refusals.title"), byReason,
+    reasons.map((reason) => [word("reasons", reason), ...BRAINS.map((brain) => count(brain.refused_by_reason[reason] ?? 0))]))));
+}
+function provenance() {
+  const of = FACTS.run.provenance;
+  const mono = (value) => element("code", {}, value);
+  const rows = [["command", mono(of.command)], ["version", mono(of.version)], ["commit", of.commit ? mono(of.commit) : text("unknown")], ["scenario", mono(of.scenario)],
+    ["scenario_digest", mono(of.scenario_digest)], ["trace_digest", mono(of.trace_digest)], ["seed", mono(String(of.seed))],
+    ["start", `${longDate(START_MS)}, ${clock(START_MS)}`], ["slot", duration(FACTS.slot_ns)], ["brains", BRAINS.map((brain) => brain.name).join(", ")]];
+  fill("provenance-list", rows.flatMap(([name, value]) => [element("dt", {}, text(`prov.${name}`)), element("dd", {}, value)]));
+}
+
+function mapControls() {
+  brainSegments("map-brain");
+  const carriers = FACTS.map.carriers.map((name, index) => ({ value: index, name }));
+  segments("map-carrier", text("map.lines"), [{ value: "all", name: text("map.both") }, ...carriers], state.carrier, (carrier) => {
+    state.carrier = carrier;
+    mapControls();
+    drawMoment();
+  });
+}
+function tailControls() {
+  const choices = [{ value: "all", name: text("all_modes") }, ...modesPresent().map((mode) => ({ value: mode, name: word("modes", mode) }))];
+  segments("tail-mode", text("mode"), choices, state.mode, (mode) => {
+    state.mode = mode;
+    tailControls();
+    drawTail();
+  });
+}
+function drawTail() { draw("chart-tail", tailOption(), text("tails.describe", state.mode === "all" ? text("all_modes") : word("modes", state.mode))); }
+function drawCharts() {
+  drawMap();
+  draw("chart-tide-count", tideOption("submitted"), text("tides.describe"));
+  draw("chart-tide-bytes", tideOption("bytes"), text("tides.describe"));
+  drawTail();
+  draw("chart-stations", stationOption(), text("stations.describe"));
+  draw("chart-queues", queueOption(), text("queues.describe"));
+}
+function render() {
+  fixedTexts();
+  masthead();
+  fill("findings", findings().map((parts) => element("li", {}, parts)));
+  fill("cards", BRAINS.map(card));
+  mapControls();
+  mapLegend();
+  momentPanel();
+  fill("tide-legend", FACTS.modes.map((mode, index) => swatch(word("modes", mode), `var(--mode-${index})`)),
+    BRAINS.map((brain, index) => stroke(text("tides.delivered", brain.name), tone(index), dash(index))));
+  tailControls();
+  brainLegend("tail-legend");
+  completionTable();
+  fill("bar-legend", BRAINS.map((brain, index) => swatch(brain.name, tone(index))));
+  stationTable();
+  brainLegend("queue-legend");
+  pairTable();
+  ledger();
+  provenance();
+  drawCharts();
+}
+
+function chooseBrain(index) {
+  state.brain = index;
+  mapControls();
+  stationTable();
+  pairTable();
+  drawMap();
+  momentPanel();
+}
+function chooseStep(step) {
+  state.step = Math.max(0, Math.min(MAP.steps - 1, step));
+  drawMoment();
+}
+function play(on) {
+  clearInterval(state.playing);
+  state.playing = on ? setInterval(() => chooseStep((state.step + 1) % MAP.steps), 220) : null;
+  byId("play").setAttribute("aria-pressed", String(on));
+  byId("play").textContent = text(on ? "map.pause" : "map.play");
+}
+function zoomBy(factor) {
+  const middle = (state.zoom.start + state.zoom.end) / 2;
+  const half = Math.min(50, Math.max(2, (state.zoom.end - state.zoom.start) / 2 * factor));
+  const start = Math.max(0, Math.min(100 - 2 * half, middle - half));
+  charts.get("chart-map").dispatchAction({ type: "dataZoom", batch: [0, 1].map((dataZoomIndex) => ({ dataZoomIndex, start, end: start + 2 * half })) });
+}
+function listen() {
+  for (const button of document.querySelectorAll("[data-language]")) {
+    button.addEventListener("click", () => { state.language = button.dataset.language; render(); });
+  }
+  byId("slot").addEventListener("input", (event) => { play(false); chooseStep(Number(event.target.value)); });
+  byId("play").addEventListener("click", () => play(!state.playing));
+  byId("to-peak").addEventListener("click", () => { play(false); chooseStep(peakStep(state.brain)); });
+  byId("zoom-in").addEventListener("click", () => zoomBy(1 / 1.5));
+  byId("zoom-out").addEventListener("click", () => zoomBy(1.5));
+  byId("zoom-all").addEventListener("click", () => zoomBy(1000));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
+  let waiting = 0;
+  let width = byId("verdict").clientWidth;
+  const resized = () => {
+    if (document.documentElement.classList.contains("printing") || byId("verdict").clientWidth === width) return;
+    width = byId("verdict").clientWidth;
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(() => { for (const chart of charts.values()) chart.resize(); drawCharts(); });
+  };
+  new ResizeObserver(resized).observe(byId("verdict"));
+  // Paper is narrower than the screen and always light: charts are drawn anew for it, and scaled to what the page gives.
+  const printing = (on) => () => {
+    document.documentElement.classList.toggle("printing", on);
+    for (const [id, chart] of charts) chart.resize(on ? { width: 680, height: byId(id).clientHeight, ...PAPER[id] } : undefined);
+    drawCharts();
+  };
+  addEventListener("beforeprint", printing(true));
+  addEventListener("afterprint", printing(false));
+}
+
+prepareMap();
+state.step = peakStep(0);
+render();
+listen();

@@ -1,0 +1,110 @@
+"""What the report draws over time: loads on the map, each station's peak and mean, queues of the worst stations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.report.province_map import NOT_ON_MAP, ProvinceMap
+from sim.results import StationSlots
+
+# One byte a value, four thirds of that in base64: the map of 25,000 nodes over a day stays near 5 MB.
+MAP_VALUES_MAX: Final = 4_000_000
+QUEUE_STEPS_MAX: Final = 2_000
+QUEUE_STATIONS: Final = 5
+
+Slots = Callable[[str], Iterator[StationSlots]]
+
+
+@dataclass(frozen=True, eq=False)
+class SlotLoads:
+    """Loads of one brain.
+
+    Attributes
+    ----------
+    percent : uint8 (rows of the map, steps)
+        Utilisation [%], the highest of the stations of a row and of the slots of a step.
+    peak, mean : float64 (S,)
+        Utilisation of each station in its busiest slot, and its mean over slots.
+    peak_waiting : int64 (S,)
+        Longest queue at a slot's end.
+    """
+
+    percent: NDArray[np.uint8]
+    peak: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    peak_waiting: NDArray[np.int64]
+
+
+def steps_for(count: int, limit: int) -> int:
+    """Return how many slots make one step, so that `count` slots take at most `limit` steps (at least 1)."""
+    return max(1, -(-count // max(1, limit)))
+
+
+def map_slots_per_step(rows: int, slots: int, brains: int) -> int:
+    """Return how many slots one step of the map covers: 1, unless the file would grow beyond its budget."""
+    return steps_for(slots, MAP_VALUES_MAX // max(1, rows * brains))
+
+
+def slot_loads(province: ProvinceMap, parts: Iterator[StationSlots], slots: int, slots_per_step: int) -> SlotLoads:
+    """Accumulate one brain's rows part by part; `slots` is at least 1."""
+    stations = len(province.station_row)
+    percent = np.zeros((province.row_count, -(-slots // slots_per_step)), dtype=np.uint8)
+    peak, total = np.zeros(stations), np.zeros(stations)
+    peak_waiting = np.zeros(stations, dtype=np.int64)
+    for part in parts:
+        share = np.minimum(part.utilisation.astype(np.float64), 1.0)
+        np.maximum.at(peak, part.station, share)
+        np.add.at(total, part.station, share)
+        np.maximum.at(peak_waiting, part.station, part.waiting)
+        row = province.station_row[part.station]
+        shown = row != NOT_ON_MAP
+        value = np.rint(100 * share[shown]).astype(np.uint8)
+        np.maximum.at(percent, (row[shown], part.slot[shown] // slots_per_step), value)
+    return SlotLoads(percent, peak, total / slots, peak_waiting)
+
+
+@dataclass(frozen=True, eq=False)
+class Queues:
+    """Exchanges that wait at a slot's end, the most of each step's slots.
+
+    Attributes
+    ----------
+    total : int64 (steps,)
+        At all stations together.
+    waiting : int64 (stations, steps)
+    """
+
+    total: NDArray[np.int64]
+    waiting: NDArray[np.int64]
+
+
+def worst_queues(loads: list[SlotLoads]) -> tuple[int, ...]:
+    """Return the stations whose queue was longest under any brain; ties go to the lower index."""
+    if not loads:
+        return ()
+    longest = np.max([load.peak_waiting for load in loads], axis=0)
+    order = np.argsort(-longest, kind="stable")[:QUEUE_STATIONS]
+    return tuple(int(station) for station in order if longest[station] > 0)
+
+
+def queues(stations: tuple[int, ...], parts: Iterator[StationSlots], slots: int, slots_per_step: int) -> Queues:
+    """Collect the queues of some stations, and the sum over all; `slots` is at least 1."""
+    total = np.zeros(slots, dtype=np.int64)
+    waiting = np.zeros((len(stations), slots), dtype=np.int64)
+    for part in parts:
+        some = np.flatnonzero(part.waiting)
+        slot, station, count = part.slot[some], part.station[some], part.waiting[some].astype(np.int64)
+        np.add.at(total, slot, count)
+        for row, wanted in enumerate(stations):
+            chosen = station == wanted
+            waiting[row, slot[chosen]] = count[chosen]
+    starts = np.arange(0, slots, slots_per_step)
+    return Queues(
+        np.maximum.reduceat(total, starts),
+        np.maximum.reduceat(waiting, starts, axis=1),
+    )
