@@ -66,15 +66,15 @@ def import_trace(
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     shape = found.topology
-    cables, rates_mbps = shape.cables()
+    cables = shape.cables()  # a scenario's line carries both ways
     scenario_file = out / "scenario.toml"
     scenarios.write_topology(
         scenario_file,
         shape.name,
         list(shape.node_names),
         [(float(x), float(y)) for x, y in shape.xy],
-        [(int(a), int(b)) for a, b in cables],
-        [float(rate) for rate in rates_mbps],
+        [(int(a), int(b)) for a, b in cables.lines],
+        cables.rate_mbps.tolist(),
         f"{shape.name}, imported",
     )
     written: dict[str, Any] = {"scenario": str(scenario_file)}
