@@ -98,16 +98,24 @@ class TraceReader:
             self._parquet = pq.ParquetFile(self.path, page_checksum_verification=True)
         except FileNotFoundError:
             raise BadInputError("file", "must exist", self.path.name, str(path)) from None
-        except (OSError, pa.ArrowException) as error:
+        except (ValueError, OSError, pa.ArrowException) as error:
             raise self._damaged(error) from None
         try:
             schema = self._parquet.schema_arrow
+            about = self._parquet.metadata
+            groups = [about.row_group(index).num_rows for index in range(about.num_row_groups)]
+        except (ValueError, OSError, pa.ArrowException) as error:
+            self._parquet.close()
+            raise self._damaged(error) from None
+        try:
+            _check_rows(about.num_rows, groups)
             self.info = decode_info((schema.metadata or {}).get(METADATA_KEY))
             _check_schema(schema)
         except BadInputError as error:
             self._parquet.close()
             raise error.within(str(path)) from None
-        self.rows: int = self._parquet.metadata.num_rows
+        self.rows: int = about.num_rows
+        self._group_rows = groups
 
     def __enter__(self) -> TraceReader:
         return self
@@ -173,9 +181,12 @@ class TraceReader:
     def _tables(self, names: Sequence[str]) -> Iterator[pa.Table]:
         for group in range(self._parquet.num_row_groups):
             try:
-                yield self._parquet.read_row_group(group, columns=list(names), use_threads=False)
-            except (OSError, pa.ArrowException) as error:
+                table = self._parquet.read_row_group(group, columns=list(names), use_threads=False)
+            except (ValueError, OSError, pa.ArrowException) as error:
                 raise self._damaged(error) from None
+            if len(table) != self._group_rows[group]:
+                raise self._damaged(f"row group {group} has {len(table)} rows, not {self._group_rows[group]}")
+            yield table
 
     def _array(self, column: pa.ChunkedArray, name: str, first_row: int) -> NDArray[Any]:
         if column.null_count:
@@ -197,7 +208,7 @@ class TraceReader:
             if not same:
                 index[:] = found
 
-    def _damaged(self, error: Exception) -> BadInputError:
+    def _damaged(self, error: Exception | str) -> BadInputError:
         return BadInputError("file", "must be a whole Parquet file", str(error).split("\n", 1)[0], str(self.path))
 
 
@@ -216,6 +227,11 @@ def _check_known(what: str, names: tuple[str, ...], known: dict[str, int], scena
     if missing:
         shown = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} more"
         raise BadInputError(f"{what} {missing[0]}", f"must be known in scenario {scenario}", shown)
+
+
+def _check_rows(rows: int, groups: list[int]) -> None:
+    if sum(groups) != rows or min(groups, default=0) < 0:
+        raise BadInputError("file", "must have as many rows as its row groups", rows)
 
 
 def _check_schema(schema: pa.Schema) -> None:

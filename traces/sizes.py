@@ -19,8 +19,8 @@ def unscaled_sizes(law: SizeLaw) -> NDArray[np.float64]:
     """
     rank = (np.arange(SIZE_QUANTILES) + 0.5) / SIZE_QUANTILES
     sizes = law.median_bytes * np.exp(law.sigma * ndtri(rank))
-    if law.tail_share > 0:
-        tail = rank > 1 - law.tail_share
+    tail = rank > 1 - law.tail_share
+    if tail.any():
         start = law.median_bytes * np.exp(law.sigma * ndtri(1 - law.tail_share))
         sizes[tail] = start * (law.tail_share / (1 - rank[tail])) ** (1 / law.tail_alpha)
     return np.asarray(sizes)

@@ -32,17 +32,6 @@ def runs_in_hour(phase_ns: NDArray[np.int64], period_ns: int, hour: int) -> tupl
     return phase_ns + first * period_ns, count
 
 
-def run_weights(kind: DemandType, phase_ns: NDArray[np.int64], working: bool) -> NDArray[np.float64]:
-    """Share of a task's day that falls into each hour, shape (tasks, 24); a row sums to 1.
-
-    A run weighs what its hour weighs, so over many tasks the shares follow the tide of the type.
-    """
-    hours = hour_weights(kind, working)
-    counts = np.stack([runs_in_hour(phase_ns, kind.period_ns, hour)[1] for hour in range(HOURS)], axis=1)
-    weights = counts * hours
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-
 def phases(kind: DemandType, working: bool, rank: NDArray[np.float64]) -> NDArray[np.int64]:
     """Return the phase of each task [ns], below the period.
 
