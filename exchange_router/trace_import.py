@@ -62,7 +62,8 @@ def import_trace(
     )
     line = command(
         "trace", "import", *(path.name for path in files), format=file_format, topology=topology and topology.name,
-        name=name, unit=unit, first_node_id=first_node_id, headroom=headroom, interval_s=interval_s, mean_mb=mean_mb, seed=seed,
+        name=name, unit=unit, first_node_id=first_node_id, headroom=headroom, interval_s=interval_s,
+        mean_mb=mean_mb, seed=seed,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     shape = found.topology
