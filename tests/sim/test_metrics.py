@@ -59,7 +59,7 @@ ROW = st.fixed_dictionaries(
         "fate": st.sampled_from([DELIVERED, DELIVERED, DELIVERED, IN_FLIGHT, REFUSED]),
         # Few values, so that equal times and times equal to the deadline are common.
         "took_ns": st.integers(1, 8).map(lambda tens: 10 * tens),
-        "due_in_ns": st.none() | st.integers(0, 8).map(lambda tens: 10 * tens),
+        "due_in_ns": st.none() | st.integers(0, 8).map(lambda tens: 10 * tens) | st.just(500),
     }
 )
 
