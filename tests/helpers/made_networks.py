@@ -51,9 +51,13 @@ def drawn_network(
     front_ends: int = 6,
     extra_lines: int = 4,
     dual_homed: float = 0.4,
+    torn: float = 0.0,
     grain: Grain | None = None,
 ) -> Network:
-    """Draw a connected network: centres and routers on a random tree with extra lines, parallel ones among them."""
+    """Draw a network: centres and routers on a random tree with extra lines, parallel ones among them.
+
+    Each line of the tree is left out with probability `torn`; without that the network is connected.
+    """
     grain = grain or Grain()
     builder = NetworkBuilder(("outer",), ("a", "b"))
     kinds = [NodeKind.CENTRE, NodeKind.CENTRE]
@@ -64,6 +68,8 @@ def drawn_network(
         process = grain.service(random) if kind == NodeKind.CENTRE else None
         nodes.append(builder.add_node(f"t{number}", kind, service=grain.service(random), process=process))
     for number in range(1, transit):
+        if torn and random.random() < torn:
+            continue
         builder.add_line(nodes[number], nodes[random.randrange(number)], service=grain.service(random), carrier=0)
     for _ in range(extra_lines):
         a, b = random.sample(nodes, 2)
