@@ -155,7 +155,7 @@ function shareAbove(curve, ns) {
 }
 
 function stationOption() {
-  const { stations, peak } = FACTS.bars;
+  const { stations, busiest } = FACTS.bars;
   if (!stations.length) return emptyChart(text("map.idle"));
   const narrow = sizeOf("chart-stations").width < 560;
   const names = narrow ? 130 : 290;
@@ -169,10 +169,10 @@ function stationOption() {
     tooltip: tooltip({
       trigger: "axis", axisPointer: { type: "shadow", z: 0, shadowStyle: { color: token("raised"), opacity: 0.6 } },
       formatter: (rows) => tip(stationLabel(stations[rows[0].dataIndex]), BRAINS.map((brain, index) => [
-        brain.name, `${percent(peak[index][rows[0].dataIndex])} (${text("col.mean_use")} ${percent(FACTS.bars.mean[index][rows[0].dataIndex])})`])),
+        brain.name, `${percent(busiest[index][rows[0].dataIndex])} (${text("col.mean_use")} ${percent(FACTS.bars.mean[index][rows[0].dataIndex])})`])),
     }),
     series: BRAINS.map((brain, index) => ({
-      name: brain.name, type: "bar", data: peak[index], barGap: "12%", barCategoryGap: "38%", itemStyle: { color: brainColour(index), borderRadius: [0, 2, 2, 0] },
+      name: brain.name, type: "bar", data: busiest[index], barGap: "12%", barCategoryGap: "38%", itemStyle: { color: brainColour(index), borderRadius: [0, 2, 2, 0] },
       label: { show: BRAINS.length < 4, position: "right", formatter: (row) => percent(row.value), color: token("muted"), fontSize: 11.5 },
     })),
   };

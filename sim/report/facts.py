@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from router_core.units import HOUR_NS
 from router_core.vocabulary import Level, Mode, StationRole
 from sim.report.province_map import ProvinceMap, province_map
 from sim.report.slot_loads import (
@@ -37,8 +38,9 @@ def report_facts(folder: Path) -> dict[str, Any]:
     stations = len(network.stations.name)
     province = province_map(network)
     map_step = map_slots_per_step(province.row_count, slots, len(run.brains))
+    window = max(1, min(slots, round(HOUR_NS / run.slot_ns)))
     loads = [
-        slot_loads(province, read_station_slots(folder, brain, slots, stations), slots, map_step)
+        slot_loads(province, read_station_slots(folder, brain, slots, stations), slots, map_step, window)
         for brain in run.brains
     ]
     worst = worst_queues(loads)
@@ -56,7 +58,7 @@ def report_facts(folder: Path) -> dict[str, Any]:
             for of, load in zip(metrics, loads, strict=True)
         ],
         "map": _map_facts(province, loads, map_step),
-        "bars": _bar_facts(network, loads),
+        "bars": _bar_facts(network, loads, window * run.slot_ns),
         "queues": {
             "slots_per_step": queue_step,
             "stations": [_station_label(network, station) for station in worst],
@@ -149,14 +151,15 @@ def _base64(values: NDArray[np.uint8]) -> str:
     return b64encode(values.tobytes()).decode("ascii")
 
 
-def _bar_facts(network: NetworkTable, loads: list[SlotLoads]) -> dict[str, Any]:
+def _bar_facts(network: NetworkTable, loads: list[SlotLoads], window_ns: int) -> dict[str, Any]:
     """The stations that are busiest under any brain, each under every brain."""
-    busiest = np.max([load.peak for load in loads], axis=0)
+    busiest = np.max([load.busiest for load in loads], axis=0)
     order = np.argsort(-busiest, kind="stable")[:BARS]
     chosen = [int(station) for station in order if busiest[station] > 0]
     return {
+        "window_ns": window_ns,
         "stations": [_station_label(network, station) for station in chosen],
-        "peak": [[round(float(load.peak[station]), 4) for station in chosen] for load in loads],
+        "busiest": [[round(float(load.busiest[station]), 4) for station in chosen] for load in loads],
         "mean": [[round(float(load.mean[station]), 4) for station in chosen] for load in loads],
     }
 

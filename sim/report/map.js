@@ -5,7 +5,7 @@ const LOAD_WIDTH = [1.1, 1.7, 2.3, 3, 3.8, 4.6];
 const SITE_LOOK = [
   { symbol: "triangle", size: 13 }, { symbol: "diamond", size: 19 }, { symbol: "circle", size: 12 }, { symbol: "circle", size: 6.5 },
 ];
-const HOT_LINES = 14;
+const HOT_LINES = 16;
 const CROWDED = 300; // edges or sites
 const SMALL = 480; // pixels
 
@@ -14,11 +14,26 @@ function prepareMap() {
   MAP.rows = 2 * edges.length + sites.length;
   MAP.steps = Math.ceil(FACTS.slots / FACTS.map.slots_per_step);
   MAP.loads = stored.map((encoded) => Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0)));
-  MAP.busiest = MAP.loads.map((load) => Array.from({ length: MAP.steps }, (_, step) => {
-    let top = 0;
-    for (let row = 0; row < 2 * edges.length; row += 1) top = Math.max(top, load[row * MAP.steps + step]);
-    return top;
-  }));
+  MAP.busiest = MAP.loads.map(() => new Array(MAP.steps).fill(0));
+  MAP.mean = MAP.loads.map(() => new Array(MAP.steps).fill(0));
+  MAP.crowded = MAP.loads.map(() => 0); // rows times steps in the highest class
+  MAP.loads.forEach((load, brain) => {
+    for (let row = 0; row < 2 * edges.length; row += 1) {
+      for (let step = 0; step < MAP.steps; step += 1) {
+        const value = load[row * MAP.steps + step];
+        MAP.busiest[brain][step] = Math.max(MAP.busiest[brain][step], value);
+        MAP.mean[brain][step] += value / (2 * edges.length);
+        if (value >= LOAD_FROM.at(-1)) MAP.crowded[brain] += 1;
+      }
+    }
+  });
+  // What every Chinese name of a centre ends with ("中心节点") says nothing on a map of centres.
+  const names = sites.filter((site) => site[5] === "centre").map((site) => site[4]);
+  MAP.ending = names.length < 3 ? "" : names.reduce((ending, name) => {
+    let length = 0;
+    while (length < Math.min(ending.length, name.length - 1) && ending.at(-1 - length) === name.at(-1 - length)) length += 1;
+    return ending.slice(ending.length - length);
+  }, names[0].slice(1)).match(/[\u4e00-\u9fff]*$/)[0];
   // Parallel edges bend apart; the same carrier always bends to the same side of a pair, as a < b.
   const beside = new Map();
   edges.forEach(([a, b], index) => {
@@ -35,23 +50,17 @@ function edgeLoads(edge) { return [loadOf(edge), loadOf(FACTS.map.edges.length +
 function siteLoad(site) { return loadOf(2 * FACTS.map.edges.length + site); }
 function loadClass(value) { return LOAD_FROM.findLastIndex((from) => value >= from); }
 function siteName(index) { const [, , , name, zh] = FACTS.map.sites[index]; return named(name, zh); }
+function shortName(index) {
+  const name = siteName(index);
+  return state.language === "zh" && MAP.ending && name.endsWith(MAP.ending) ? name.slice(0, -MAP.ending.length) : name;
+}
 function carrierName(index) { return index < 0 ? text("map.no_carrier") : FACTS.map.carriers[index]; }
 function shownEdges() {
   return FACTS.map.edges.map((edge, index) => index).filter((index) => state.carrier === "all" || FACTS.map.edges[index][2] === state.carrier);
 }
 
-// The step in which the busiest line is busiest; among equals the one with the highest mean load.
-function peakStep(brain) {
-  const edges = FACTS.map.edges.length;
-  let best = 0;
-  let bestKey = [-1, -1];
-  MAP.busiest[brain].forEach((top, step) => {
-    let sum = 0;
-    for (let row = 0; row < 2 * edges; row += 1) sum += MAP.loads[brain][row * MAP.steps + step];
-    if (top > bestKey[0] || (top === bestKey[0] && sum > bestKey[1])) { best = step; bestKey = [top, sum]; }
-  });
-  return best;
-}
+// The step with the highest mean load; that of the busiest line would often be 100% for hours.
+function peakStep(brain) { return MAP.mean[brain].reduce((best, load, step, all) => (load > all[best] ? step : best), 0); }
 function stepPeriod(step) {
   const spanNs = FACTS.map.slots_per_step * FACTS.slot_ns;
   return period(step * spanNs, Math.min((step + 1) * spanNs, FACTS.slots * FACTS.slot_ns));
@@ -102,7 +111,7 @@ function mapSeries() {
       id: `level-${level}`, type: "scatter", data: siteData(level), z: 6 - level, clip: false,
       itemStyle: { opacity: 1, borderColor: token("ink"), borderWidth: (level === 3 ? 1 : 1.5) * (crowded ? 0.4 : 1) },
       label: {
-        show: level < levelsNamed, position: level === 3 ? "bottom" : "right", distance: level === 3 ? 2 : 6, formatter: (row) => siteName(row.data.site),
+        show: level < levelsNamed, position: level === 3 ? "bottom" : "right", distance: level === 3 ? 2 : 6, formatter: (row) => shortName(row.data.site),
         fontSize: [12, 13.5, 12.5, 10.5][level], fontWeight: level === 1 ? 600 : level === 3 ? 400 : 500, color: token(level === 3 ? "muted" : "ink"),
         textBorderColor: token("surface"), textBorderWidth: 3,
       },
@@ -145,16 +154,16 @@ function stripOption() {
   return {
     grid: { left: 48, right: 12, top: 8, bottom: 24 },
     xAxis: timeAxis(endNs),
-    yAxis: valueAxis((value) => `${value}%`, { min: 0, max: 100, interval: 50 }),
+    yAxis: valueAxis((value) => `${figures(value)}%`, { min: 0, splitNumber: 2 }),
     tooltip: tooltip({
       trigger: "axis",
       formatter: (rows) => {
         const step = indexAt(starts, rows[0].axisValue);
-        return tip(stepPeriod(step), BRAINS.map((brain, index) => [brain.name, `${MAP.busiest[index][step]}%`]));
+        return tip(stepPeriod(step), BRAINS.map((brain, index) => [brain.name, text("map.strip_tip", { mean: percent(MAP.mean[index][step] / 100), top: `${MAP.busiest[index][step]}%` })]));
       },
     }),
     series: BRAINS.map((brain, index) => ({
-      id: `busiest-${index}`, name: brain.name, type: "line", symbol: "none", silent: true, data: steps(starts, MAP.busiest[index], momentOf(endNs)),
+      id: `mean-${index}`, name: brain.name, type: "line", symbol: "none", silent: true, data: steps(starts, MAP.mean[index], momentOf(endNs)),
       lineStyle: { width: 1.5, color: brainColour(index), type: dash(index) }, itemStyle: { color: brainColour(index) }, markArea: index ? undefined : cursor(),
     })),
   };
@@ -179,7 +188,7 @@ function drawMap() {
 // Only what depends on the moment; redrawing all of it at every move of the slider would be slow on large networks.
 function drawMoment() {
   if (FACTS.map.sites.length) charts.get("chart-map").setOption({ series: mapSeries().map(({ id, data }) => ({ id, data })) });
-  charts.get("chart-strip").setOption({ series: [{ id: "busiest-0", markArea: cursor() }] });
+  charts.get("chart-strip").setOption({ series: [{ id: "mean-0", markArea: cursor() }] });
   momentPanel();
 }
 function momentPanel() {
@@ -192,16 +201,16 @@ function momentPanel() {
   slider.setAttribute("aria-label", text("map.slider"));
   byId("slot-label").textContent = LONG ? time : `${shortDate(START_MS)}, ${time}`;
   byId("moment-title").textContent = text("map.moment", { time });
-  const loads = shownEdges().map((index) => ({ index, load: Math.max(...edgeLoads(index)) }));
+  const loads = shownEdges().map((index) => ({ index, load: Math.max(...edgeLoads(index)), both: edgeLoads(index) }));
   const hot = loads.filter(({ load }) => load > 0).sort((one, other) => other.load - one.load || one.index - other.index).slice(0, HOT_LINES);
   fill("moment-lines", hot.map(({ index, load }) => {
     const [a, b, carrier] = edges[index];
     const [from, to] = edgeLoads(index)[0] === load ? [a, b] : [b, a];
     return element("li", {},
-      element("div", { class: "row" }, element("span", {}, `${siteName(from)} → ${siteName(to)} `, element("span", { class: "more" }, carrierName(carrier))), element("span", {}, `${load}%`)),
+      element("div", { class: "row" }, element("span", {}, `${shortName(from)} → ${shortName(to)} `, element("span", { class: "more" }, carrierName(carrier))), element("span", {}, `${load}%`)),
       meter(load / 100, `var(--load-${loadClass(load)})`));
   }));
-  const mean = loads.reduce((sum, { load }) => sum + load, 0) / Math.max(1, loads.length) / 100;
+  const mean = loads.reduce((sum, { both }) => sum + both[0] + both[1], 0) / Math.max(1, 2 * loads.length) / 100;
   const busy = loads.filter(({ load }) => load >= 90).length;
   byId("moment-note").textContent = hot.length ? text("map.shown", { shown: count(busy), all: count(loads.length), mean: percent(mean) }) : text("map.idle");
 }

@@ -7,7 +7,7 @@ const LONG = FACTS.slots * FACTS.slot_ns > 30 * 3600e9;
 const MAP = {};
 const PERCENTILES = [["p50", "p50_ns"], ["p95", "p95_ns"], ["p99", "p99_ns"], ["p99.9", "p999_ns"]];
 const SECTIONS = ["verdict", "map", "tides", "tails", "stations", "pairs", "ledger", "provenance"];
-const PAPER = { "chart-map": { width: 430, height: 540 }, "chart-tide-count": { width: 330 }, "chart-tide-bytes": { width: 330 } };
+const PAPER = { "chart-map": { width: 430, height: 540 } };
 const state = {
   language: navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en",
   brain: 0, step: 0, carrier: "all", mode: "all", zoom: { start: 0, end: 100 }, playing: null,
@@ -37,6 +37,7 @@ function fixedTexts() {
   byId("tide-bytes-title").textContent = text("tides.bytes", slot);
   const mapStep = FACTS.map.slots_per_step;
   byId("map-note").textContent = text("map.note", { step: mapStep > 1 ? text("map.step", duration(mapStep * FACTS.slot_ns)) : "" });
+  byId("bars-title").textContent = text("stations.bars", duration(FACTS.bars.window_ns));
   const queueStep = FACTS.queues.slots_per_step;
   byId("queue-note").textContent = text("queues.note", queueStep > 1 ? text("map.step", duration(queueStep * FACTS.slot_ns)) : "");
 }
@@ -67,8 +68,8 @@ function findings() {
       said.push(text("find.tail", { ...names, other: duration(other.p99_ns), base: duration(all.p99_ns), delta: change && text(change.lower ? "lower" : "higher", change.by) }));
     }
     if (other.deadline_total) said.push(text("find.missed", { ...names, other: missed(other), base: missed(all) }));
-    const top = (index) => `${MAP.busiest[index].reduce((one, load) => Math.max(one, load), 0)}%`;
-    if (FACTS.map.edges.length) said.push(text("find.load", { ...names, other: top(BRAINS.indexOf(brain)), base: top(0) }));
+    const crowded = (index) => duration(MAP.crowded[index] * FACTS.map.slots_per_step * FACTS.slot_ns);
+    if (FACTS.map.edges.length) said.push(text("find.load", { ...names, other: crowded(BRAINS.indexOf(brain)), base: crowded(0) }));
     return said;
   });
 }

@@ -28,14 +28,15 @@ class SlotLoads:
     ----------
     percent : uint8 (rows of the map, steps)
         Utilisation [%], the highest of the stations of a row and of the slots of a step.
-    peak, mean : float64 (S,)
-        Utilisation of each station in its busiest slot, and its mean over slots.
+    busiest, mean : float64 (S,)
+        Mean utilisation of each station in its busiest window, and over all slots. A single slot would tell little:
+        in one of five minutes many a station is busy throughout.
     peak_waiting : int64 (S,)
         Longest queue at a slot's end.
     """
 
     percent: NDArray[np.uint8]
-    peak: NDArray[np.float64]
+    busiest: NDArray[np.float64]
     mean: NDArray[np.float64]
     peak_waiting: NDArray[np.int64]
 
@@ -50,22 +51,37 @@ def map_slots_per_step(rows: int, slots: int, brains: int) -> int:
     return steps_for(slots, MAP_VALUES_MAX // max(1, rows * brains))
 
 
-def slot_loads(province: ProvinceMap, parts: Iterator[StationSlots], slots: int, slots_per_step: int) -> SlotLoads:
-    """Accumulate one brain's rows part by part; `slots` is at least 1."""
+def slot_loads(
+    province: ProvinceMap, parts: Iterator[StationSlots], slots: int, slots_per_step: int, slots_per_window: int
+) -> SlotLoads:
+    """Accumulate one brain's rows part by part.
+
+    Parameters
+    ----------
+    province, parts
+        The map, and the rows.
+    slots, slots_per_step, slots_per_window : int
+        Slots of the run, of a step of the map, and of a window over which stations are compared; each at least 1.
+        Windows follow one another from the start; the last may be shorter.
+    """
     stations = len(province.station_row)
     percent = np.zeros((province.row_count, -(-slots // slots_per_step)), dtype=np.uint8)
-    peak, total = np.zeros(stations), np.zeros(stations)
+    windows = -(-slots // slots_per_window)
+    total = np.zeros((stations, windows), dtype=np.float32)
     peak_waiting = np.zeros(stations, dtype=np.int64)
     for part in parts:
-        share = np.minimum(part.utilisation.astype(np.float64), 1.0)
-        np.maximum.at(peak, part.station, share)
-        np.add.at(total, part.station, share)
+        share = np.minimum(part.utilisation, np.float32(1.0))
+        np.add.at(total, (part.station, part.slot // slots_per_window), share)
         np.maximum.at(peak_waiting, part.station, part.waiting)
         row = province.station_row[part.station]
         shown = row != NOT_ON_MAP
         value = np.rint(100 * share[shown]).astype(np.uint8)
         np.maximum.at(percent, (row[shown], part.slot[shown] // slots_per_step), value)
-    return SlotLoads(percent, peak, total / slots, peak_waiting)
+    length = np.minimum(slots - slots_per_window * np.arange(windows), slots_per_window)
+    # A short last window says little: what drains after the trace's end would stand beside whole hours.
+    counted = length * 2 >= slots_per_window
+    busiest = (total[:, counted] / length[counted]).max(axis=1).astype(np.float64)
+    return SlotLoads(percent, busiest, total.sum(axis=1, dtype=np.float64) / slots, peak_waiting)
 
 
 @dataclass(frozen=True, eq=False)

@@ -179,7 +179,7 @@ def test_loads_of_the_map_equal_a_plain_count(step: int) -> None:
     province = province_map(network_table(network))
     slots = make_slots(network, np.random.default_rng(1), balanced=True)
     halves = [type(slots)(**{name: column[part::2] for name, column in vars(slots).items()}) for part in (0, 1)]
-    load = slot_loads(province, iter(halves), SLOTS, step)
+    load = slot_loads(province, iter(halves), SLOTS, step, 4)
     expected = np.zeros_like(load.percent)
     dense = np.zeros((network.station_count, SLOTS))
     for slot, station, share in zip(slots.slot, slots.station, slots.utilisation, strict=True):
@@ -188,8 +188,10 @@ def test_loads_of_the_map_equal_a_plain_count(step: int) -> None:
         if row != NOT_ON_MAP:
             expected[row, slot // step] = max(expected[row, slot // step], round(100 * float(share)))
     np.testing.assert_array_equal(load.percent, expected)
-    np.testing.assert_allclose(load.peak, dense.max(axis=1))
-    np.testing.assert_allclose(load.mean, dense.mean(axis=1))
+    hours = dense[:, : 4 * (SLOTS // 4)].reshape(len(dense), -1, 4).mean(axis=2)
+    left = dense[:, 4 * (SLOTS // 4) :].mean(axis=1)
+    np.testing.assert_allclose(load.busiest, np.maximum(hours.max(axis=1), left), rtol=1e-5)
+    np.testing.assert_allclose(load.mean, dense.mean(axis=1), rtol=1e-5)
 
     worst = worst_queues([load])
     assert [load.peak_waiting[station] for station in worst] == sorted(load.peak_waiting, reverse=True)[: len(worst)]
