@@ -34,13 +34,14 @@ class Grain:
     """
 
     grid_ns: int = 100
+    fixed_max: int = 4
     rates_ps: tuple[int, ...] = (0, 1_000, 2_000)
     servers_max: int = 3
 
     def service(self, random: Random) -> Service:
         """Draw a service; about half of them have no delay after it."""
         after_ns = random.choice((0, 0, 0, self.grid_ns, 3 * self.grid_ns))
-        fixed_ns = self.grid_ns * random.randint(1, 4)
+        fixed_ns = self.grid_ns * random.randint(1, self.fixed_max)
         return Service(random.randint(1, self.servers_max), fixed_ns, random.choice(self.rates_ps), after_ns)
 
 
