@@ -23,7 +23,7 @@ class Exchanges:
     source, target : int32 (n,)
         Node indices of the endpoints.
     payload_bytes : int64 (n,)
-        Size [bytes], 0..2**44.
+        Size [bytes], 0..2**40.
     mode, kind : int8 (n,)
         `Mode`, `TaskKind`.
     resource : int32 (n,)

@@ -12,6 +12,7 @@ from router_core.background import FRACTION_MAX, Background
 from router_core.calendar import is_working_day
 from router_core.network import Network
 from router_core.randomness import stream
+from router_core.units import PS_PER_BYTE_MAX
 from sim.data_plane import SetStationRates
 
 # How much of a step's deviation is left a step later: a few minutes' memory at one step a minute.
@@ -58,7 +59,8 @@ class OtherUsers:
         share = share * (1 + self._deviation) + self._conference_share(now, hour)
         share = np.clip(share, 0.0, FRACTION_MAX)
         self.fraction[self._lines] = share
-        return SetStationRates(self._station, np.ceil(self._full_ps / (1 - share)).astype(np.int64))
+        left_ps = np.minimum(np.ceil(self._full_ps / (1 - share)).astype(np.int64), PS_PER_BYTE_MAX)
+        return SetStationRates(self._station, left_ps)
 
     def _conference_share(self, now: datetime, hour: float) -> NDArray[np.float64]:
         extra = np.zeros(len(self._background.profiles))

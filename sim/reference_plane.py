@@ -24,7 +24,7 @@ from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
 from router_core.network import Network
 from router_core.plan import Choice, Plan, route
-from router_core.units import PAYLOAD_BYTES_MAX
+from router_core.units import PAYLOAD_BYTES_MAX, PS_PER_BYTE_MAX
 from sim.data_plane import Outcome, PlaneCommand, Refusal, SetStationRates, Snapshot
 from strategies.brain import SetPlan
 
@@ -143,6 +143,7 @@ class ReferencePlane:
                 self._plan = plan
                 self._routes.clear()
             case SetStationRates(station, ps_per_byte):
+                self._check_rates(command)
                 for index, rate in zip(station.tolist(), ps_per_byte.tolist(), strict=True):
                     self._stations[index].ps_per_byte = rate
 
@@ -267,6 +268,15 @@ class ReferencePlane:
             tuple(self._stations[index] for index in route(self._network, source, target, trunk))
             for trunk in choice.trunks
         ]
+
+    def _check_rates(self, command: SetStationRates) -> None:
+        for place, values, below in (
+            ("station", command.station, len(self._stations)),
+            ("ps_per_byte", command.ps_per_byte, PS_PER_BYTE_MAX + 1),
+        ):
+            wrong = np.flatnonzero((values < 0) | (values >= below))
+            if len(wrong):
+                raise BadInputError(f"rates.{place}[{wrong[0]}]", f"must lie in 0..{below - 1}", int(values[wrong[0]]))
 
     def _check(self, batch: Exchanges) -> None:
         """Refuse by name what would make the plane do nonsense; traces have stricter rules of their own."""

@@ -34,7 +34,7 @@ def _sharing(rule: SharingRule, *columns: str) -> RowRule:
 
 TIME_RANGE: Final = RowRule("time_range", "submitted_ns must lie in 0 up to the span of the trace", ("submitted_ns",))
 TIME_ORDER: Final = RowRule("time_order", "submitted_ns must not be below that of an earlier row", ("submitted_ns",))
-PAYLOAD: Final = RowRule("payload", "payload_bytes must lie in 0..2^44", ("payload_bytes",))
+PAYLOAD: Final = RowRule("payload", "payload_bytes must lie in 0..2^40", ("payload_bytes",))
 MODE: Final = RowRule("mode", f"mode must lie in 0..{max(Mode)}", ("mode",))
 KIND: Final = RowRule("kind", f"kind must lie in 0..{max(TaskKind)}", ("kind",))
 PRIORITY: Final = RowRule("priority", f"priority must lie in 0..{PRIORITY_MAX}", ("priority",))

@@ -47,7 +47,7 @@ COLUMNS: Final = (
     ),
     Column("source", "node", "an endpoint of the file's table", "Node from which the resource leaves."),
     Column("target", "node", "an endpoint of the file's table, not the source", "Node that receives it."),
-    Column("payload_bytes", "byte", "0..2^44", "Size of what is exchanged."),
+    Column("payload_bytes", "byte", "0..2^40", "Size of what is exchanged."),
     Column(
         "mode",
         "",

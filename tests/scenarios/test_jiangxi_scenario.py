@@ -260,7 +260,7 @@ def test_background_is_uneven_between_carriers_and_changes_over_the_day(platform
 
 def test_demand_has_eight_types_of_all_modes_and_kinds(platform):
     demand = platform.demand
-    assert demand.exchanges_per_day == 300_000
+    assert demand.exchanges_per_day == 1_000_000
     assert demand.peak_utilisation == 0.8
     assert len(demand.types) == 8
     assert len({item.mode for item in demand.types}) == 4
