@@ -26,7 +26,8 @@ $(VENV)/bin/python:
 
 $(VENV)/.run-installed: requirements.lock pyproject.toml setup.py $(EXTENSIONS) | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	@# setuptools warns that folders here may shadow the package: they are the package.
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(VENV)/.dev-installed: requirements-dev.lock $(VENV)/.run-installed
