@@ -19,7 +19,7 @@ from router_core.vocabulary import NodeKind, StationRole
 
 ALL = 10**6
 # Costs from a handful of values, so that many ways cost the same.
-TIED = Grain(fixed_max=1, rates_ps=(0, 0, 0, 0, 1_000), servers_max=1)
+TIED = Grain(grid_ns=1, fixed_max=2, rates_ps=(0, 0, 0, 0, 1), servers_max=1)
 
 
 def seed_ids(seed: int) -> str:
