@@ -96,7 +96,7 @@ def test_trunks_are_all_the_cheapest_ways(seed):
 def test_drawn_networks_have_ties():
     plans = [EqualCostPlan(drawn_network(Random(seed), grain=TIED), ALL) for seed in range(20)]
     choices = [plan.choice(*pair) for plan in plans for pair in pairs_of(plan.network)]
-    assert sum(len(choice.trunks) > 1 for choice in choices) > 100
+    assert sum(len(choice.trunks) > 1 for choice in choices) > 60
 
 
 def test_torn_networks_have_pairs_without_a_way():
