@@ -8,7 +8,7 @@ from pydantic import Field
 
 from router_core.demand_model import DemandModel, DemandType, SizeLaw
 from router_core.errors import BadInputError
-from router_core.units import MINUTE_NS, PAYLOAD_BYTES_MAX, SECOND_NS
+from router_core.units import DAY_NS, MINUTE_NS, PAYLOAD_BYTES_MAX, SECOND_NS
 from router_core.vocabulary import Mode, TaskKind
 from scenarios.model import Factor, Model, Name, Seed, Sigma, Text, nanoseconds
 
@@ -47,7 +47,7 @@ class DemandTypeModel(Model):
     half_yearly: Weight
     deadline_s: Annotated[float, Field(ge=0.0, le=1e7)]
     deferrable: bool
-    period_minutes: Annotated[float, Field(ge=0.0, le=44_640.0)]
+    period_minutes: Annotated[float, Field(ge=0.0, le=1_440.0)]
     size: SizeModel
     scales: bool
     same_sector: Factor
@@ -63,6 +63,9 @@ class DemandTypeModel(Model):
         median_bytes, max_bytes = round(self.size.median_kb * 1_000), round(self.size.max_mb * 1_000_000)
         if (self.kind == "sync") != (period_ns > 0):
             rule = "a sync task has a period above 0 and an exchange task has 0"
+            raise BadInputError(f"{place}.period_minutes", rule, self.period_minutes)
+        if period_ns > 0 and DAY_NS % period_ns:
+            rule = "must divide a day, because timetables repeat daily"
             raise BadInputError(f"{place}.period_minutes", rule, self.period_minutes)
         if self.deferrable and deadline_ns == 0:
             rule = "what may be held back has a deadline above 0 to be held back within"

@@ -81,6 +81,7 @@ ONE_KEY = [
     (TOY, ("demand", "types", 0, "share"), 0.2, "demand.types", "sum to 1"),
     (TOY, ("demand", "types", 0, "period_minutes"), 0.0, "demand.types[0].period_minutes", "period above 0"),
     (TOY, ("demand", "types", 2, "period_minutes"), 5.0, "demand.types[2].period_minutes", "exchange task has 0"),
+    (TOY, ("demand", "types", 0, "period_minutes"), 7.0, "demand.types[0].period_minutes", "must divide a day"),
     (TOY, ("demand", "types", 0, "deadline_s"), 0.0, "demand.types[0].deadline_s", "held back within"),
     (TOY, ("demand", "types", 0, "hours"), [0.0] * 24, "demand.types[0].hours", "at least one hour"),
     (TOY, ("demand", "types", 1, "name"), "nightly_sync", "demand.types[1].name", "unique"),
