@@ -122,7 +122,7 @@ class TraceGenerator:
         offset_ns = np.concatenate([part.offset_ns for part in parts])
         row = np.concatenate([part.row for part in parts])
         size = np.concatenate([part.size for part in parts])
-        order = _order(offset_ns)
+        order = order_of(offset_ns)
         submitted_ns = offset_ns[order] + _nanoseconds(hour_start - self.start)
         low, high = np.searchsorted(submitted_ns, [0, self.info.span_ns])
         order, submitted_ns = order[low:high], submitted_ns[low:high]
@@ -334,8 +334,8 @@ def _draw_sizes(random: np.random.Generator, count: int) -> NDArray[np.int64]:
     return random.integers(0, SIZE_QUANTILES, count, dtype=np.uint16).astype(np.int64)
 
 
-def _order(offset_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the stable order of times within an hour."""
+def order_of(offset_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the stable order of times within an hour [ns], (n,)."""
     if len(offset_ns) > ROW_MASK:
         return np.argsort(offset_ns, kind="stable")
     # Sorting whole keys is five times as fast as a stable argsort, and as they all differ it is as definite.
