@@ -201,7 +201,7 @@ def _tables(metrics: dict[str, BrainMetrics]) -> list[Table]:
         text("refused", "拒绝"),
         text("bytes delivered", "送达字节"),
         text("busiest station", "最忙站点"),
-        text("peak utilisation", "峰值利用率"),
+        text("in its busiest hour", "最忙小时利用率"),
     )
     for name, one in metrics.items():
         for mode, part in {text("all", "全部"): one.completion.all, **one.completion.by_mode}.items():
@@ -216,6 +216,6 @@ def _tables(metrics: dict[str, BrainMetrics]) -> list[Table]:
             *(f"{getattr(one.counts, key):,}" for key in ("submitted", "delivered", "in_flight", "refused")),
             console.size(one.bytes.delivered),
             busiest.name if busiest else "-",
-            f"{busiest.peak_utilisation:.1%}" if busiest else "-",
+            f"{busiest.busy_hour_utilisation:.1%}" if busiest else "-",
         )
     return [flows, times]

@@ -324,11 +324,12 @@ class Tide(_Table):
 
 
 class StationLoad(_Table):
-    """One of the busiest stations: its peak and mean utilisation over slots, longest queue, and what it served."""
+    """One of the busiest stations: utilisation in its busiest hour and slot and on average, queue, what it served."""
 
     station: Index
     name: str
     role: RoleWord
+    busy_hour_utilisation: Share
     peak_utilisation: Share
     mean_utilisation: Share
     peak_waiting: Amount
@@ -352,7 +353,7 @@ class BrainMetrics(_Table):
     tails : TailTable
     tide : Tide
     stations : list of StationLoad
-        The busiest first, by peak utilisation.
+        The busiest first, by their busiest hour.
     """
 
     brain: BrainName

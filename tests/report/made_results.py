@@ -257,6 +257,7 @@ def busiest(network: Network, slots: StationSlots) -> list[StationLoad]:
             station=station,
             name=network.station_name[station],
             role=StationRole(int(network.station_role[station])).name.lower(),
+            busy_hour_utilisation=float(peak[station]),
             peak_utilisation=float(peak[station]),
             mean_utilisation=float(mean[station]),
             peak_waiting=int(waiting[station]),

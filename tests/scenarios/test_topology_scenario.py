@@ -123,7 +123,15 @@ def test_a_bad_topology_is_refused_and_leaves_no_file(tmp_path, change, place, r
     assert [item.name for item in tmp_path.iterdir()] == ["net.toml"]
 
 
-def test_a_folder_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(BadInputError) as caught:
-        scenarios.write_topology(tmp_path / "no" / "net.toml", "net", NAMES, XY, LINES, RATES, "A net")
-    assert "folder" in caught.value.rule
+@pytest.mark.parametrize("target", ["no/net.toml", "taken"])
+def test_a_path_that_cannot_be_written_is_refused(tmp_path, target):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(BadInputError, match="must be writable"):
+        scenarios.write_topology(tmp_path / target, "net", NAMES, XY, LINES, RATES, "A net")
+    assert [item.name for item in tmp_path.iterdir()] == ["taken"]
+
+
+def test_a_name_that_utf_8_cannot_hold_is_refused(tmp_path):
+    with pytest.raises(BadInputError, match="UTF-8"):
+        scenarios.write_topology(tmp_path / "net.toml", "net", ["a\ud800", *NAMES[1:]], XY, LINES, RATES, "A net")
+    assert list(tmp_path.iterdir()) == []

@@ -247,13 +247,21 @@ def test_busiest_stations_come_first_with_their_means_over_the_span():
     ]
     series = series_of(rows, [0, 100, 200, 300])
     table = {row["station"]: row for row in busiest(NETWORK, series, 200)}
-    assert list(table) == [5, 3, 4], "by peak, then by the longest queue"
+    assert list(table) == [3, 5, 4], "all slots lie in one hour: by its mean, then by the longest queue"
+    assert [table[station]["busy_hour_utilisation"] for station in (3, 4, 5)] == [0.5, 0.333333, 0.333333]
     assert table[3]["mean_utilisation"] == 0.75
     assert table[4]["mean_utilisation"] == 0.125
     assert table[4]["peak_utilisation"] == 0.75
     assert [table[station]["peak_waiting"] for station in (3, 4, 5)] == [2, 7, 9]
     assert (table[3]["served"], table[3]["served_bytes"]) == (30, 300)
     assert table[3]["name"] == NETWORK.station_name[3]
+
+
+def test_the_busiest_hour_counts_and_not_the_busiest_slot():
+    half = 30 * MINUTE_NS
+    rows = [(0, 3, 1.0, 0, 1, 1), (2, 4, 0.75, 0, 1, 1), (3, 4, 0.5, 0, 1, 1)]
+    table = busiest(NETWORK, series_of(rows, [0, half, 2 * half, 3 * half, 4 * half]), 4 * half)
+    assert [(row["station"], row["busy_hour_utilisation"]) for row in table] == [(4, 0.625), (3, 0.5)]
 
 
 def test_no_more_than_the_busiest_are_listed():
