@@ -7,7 +7,6 @@ written beside its place and then moved there, so a folder never holds half a fi
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from router_core.errors import BadInputError
 from sim.results import NO_TIME_NS, UTILISATION_MAX, BrainMetrics, NetworkTable, PairTable, Run, StationSlots
+from traces.atomic import AtomicFile
 
 RUN_FILE: Final = "run.json"
 NETWORK_FILE: Final = "network.json"
@@ -224,10 +224,9 @@ def _check_range(values: NDArray[Any], name: str, high: float | None, path: Path
 @contextmanager
 def _moved_when_whole(path: Path) -> Iterator[Path]:
     """Give a place beside `path` to write to; move it there if all went well, remove it if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    file = AtomicFile(path)
     try:
-        yield draft
-        os.replace(draft, path)
+        yield file.temporary
+        file.commit()
     finally:
-        draft.unlink(missing_ok=True)
+        file.discard()
