@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -52,6 +51,7 @@ def write_topology(
     BadInputError
         If lengths differ, a number is out of range, or the scenario breaks a rule of the platform.
     """
+    target = Path(path)
     for place, got, wanted in (("xy", len(xy), len(node_names)), ("rate_mbps", len(rate_mbps), len(lines))):
         if got != wanted:
             raise BadInputError(place, f"must have {wanted} entries", got)
@@ -59,19 +59,22 @@ def write_topology(
         if not (0 <= a < len(node_names) and 0 <= b < len(node_names)):
             raise BadInputError(f"lines[{index}]", f"must join nodes 0..{len(node_names) - 1}", (a, b))
     text = _text(name, node_names, xy, lines, rate_mbps, title)
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise BadInputError("path", "must lie in a folder that exists", str(target))
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".toml")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        load(temporary)
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BadInputError("names and title", "must be text that UTF-8 can hold", text[error.start]) from None
+    # Beside the target, so that replacing it is one step; not by mkstemp, whose files nobody else may read.
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.toml")
+    try:
+        temporary.write_bytes(content)
+        load(str(temporary))
         os.replace(temporary, target)
     except BadInputError as error:
         raise BadInputError(error.place, error.rule, error.value, str(target)) from None
+    except OSError as error:
+        raise BadInputError("path", f"must be writable: {error.strerror}", str(target)) from None
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _text(
