@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -12,6 +13,7 @@ from made_networks import drawn_exchanges, drawn_network, exchanges
 
 import scenarios
 from router_core.background import FRACTION_MAX, Background, BackgroundProfile, no_background
+from router_core.equal_cost import PATHS_MAX
 from router_core.errors import BadInputError
 from router_core.exchanges import FIELDS, Exchanges
 from router_core.network import Network
@@ -23,10 +25,14 @@ from sim.data_plane import PlaneCommand, SetStationRates
 from sim.metrics import summary
 from sim.other_users import CONFERENCE_HOURS, OtherUsers
 from sim.reference_plane import ReferencePlane
+from sim.replay import replay
 from sim.telemetry import Sampler, TelemetryConfig
 from sim.world import Record, World, WorldConfig
 from strategies.baselines import ecmp
-from strategies.brain import Brain, Command, Event, RunEnded, SlotStarted, TelemetryArrived
+from strategies.brain import Brain, Command, Event, RunEnded, SetPlan, SlotStarted, TelemetryArrived
+from strategies.registry import BRAINS, make_brain
+from traces.generate import TraceGenerator, write_trace
+from traces.reader import TraceReader
 
 TUESDAY = datetime(2024, 3, 5, 9, 0)
 SATURDAY = datetime(2024, 3, 9, 9, 0)
@@ -368,6 +374,62 @@ def test_an_empty_trace_is_a_run_too(small, batch):
     assert run.metrics.counts.submitted == 0
     assert run.metrics.completion.all.p99_ns is None
     assert run.metrics.stations == []
+
+
+# The whole pipeline, from a trace's file to metrics.
+
+
+@pytest.fixture(scope="module")
+def sample(toy: Platform, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("trace") / "hours.parquet"
+    write_trace(path, TraceGenerator(toy, start=TUESDAY, span=timedelta(hours=3), seed=4))
+    return path
+
+
+@pytest.mark.parametrize("name", BRAINS)
+def test_replay_is_the_world_around_a_file(toy, sample, name):
+    result = replay(toy, sample, make_brain(name, toy.network), seed=2)
+    with TraceReader(sample) as reader:
+        batch = reader.read_all(toy)
+        span_ns = reader.info.span_ns
+    assert len(batch) > 100
+    brain = make_brain(name, toy.network)
+    world = World(
+        toy.network, toy.background, brain, ReferencePlane(toy.network), start=TUESDAY, span_ns=span_ns, seed=2
+    )
+    record = world.run(iter([batch]))
+    assert result.metrics == summary(toy.network, record, name, span_ns, WorldConfig().slot_ns)
+    assert result.metrics.counts.delivered == len(batch)
+    assert result.pairs.submitted.sum() == len(batch)
+    np.testing.assert_array_equal(result.stations.served, record.series.rows.served)
+
+
+def test_replay_tells_how_far_it_is(toy, sample):
+    shares: list[float] = []
+    replay(toy, sample, make_brain("ecmp", toy.network), seed=2, on_progress=shares.append)
+    assert shares[0] == 0
+    assert shares == sorted(shares)
+    assert shares[-1] >= 1
+
+
+def test_an_unknown_data_plane_or_brain_is_refused(toy, sample):
+    with pytest.raises(BadInputError, match=r"^data plane: must be one of simpy"):
+        replay(toy, sample, make_brain("ecmp", toy.network), seed=2, data_plane="abacus")
+    with pytest.raises(BadInputError, match=r"^brain: must be one of shortest-path, ecmp"):
+        make_brain("oracle", toy.network)
+
+
+@pytest.mark.parametrize("name", BRAINS)
+def test_a_baseline_sets_one_plan_at_the_first_slot(toy, name):
+    brain = make_brain(name, toy.network)
+    assert brain.name == name
+    (command,) = brain.handle(SlotStarted(0, 0))
+    assert isinstance(command, SetPlan)
+    ways = 1 if name == "shortest-path" else PATHS_MAX
+    groups = range(len(toy.network.groups))
+    choices = [command.plan.choice(a, b) for a in groups for b in groups]
+    assert max(len(choice.trunks) for choice in choices if choice) <= ways
+    assert brain.handle(SlotStarted(1, 1)) == brain.handle(RunEnded(2)) == []
 
 
 # The other users of the lines.
