@@ -15,8 +15,8 @@ MINUTE_NS: Final = 60 * SECOND_NS
 HOUR_NS: Final = 3_600 * SECOND_NS
 DAY_NS: Final = 24 * HOUR_NS
 
-# Durations and sizes stay within these: 31 years, 1 TiB, 1 Mbit/s. The longest service then fits 64 bits in ps, whatever
-# other users take of a line, and so do sums of millions of the largest.
+# Durations and sizes stay within these: 31 years, 1 TiB, 1 Mbit/s. The longest service then fits 64 bits in ps,
+# whatever other users take of a line, and so do sums of millions of the largest.
 DURATION_NS_MAX: Final = 10**18
 PAYLOAD_BYTES_MAX: Final = 2**40
 PS_PER_BYTE_MAX: Final = 8_000_000
