@@ -61,7 +61,7 @@ class EqualCostPlan:
         pairs = [(first, last) for first in network.groups[source_group] for last in network.groups[target_group]]
         costs = [
             self._station_cost[network.access_station[source, first]]
-            + self._tree(first).cost[STATES * last + READY_PROCESSED]
+            + self._tree(first).cost_of(STATES * last + READY_PROCESSED)
             + self._station_cost[network.access_station[last, target]]
             for first, last in pairs
         ]
@@ -83,29 +83,42 @@ class EqualCostPlan:
 
 
 class _Tree:
-    """All shortest paths from one state: costs, and for each state the arcs by which a shortest path enters it."""
+    """Shortest paths from one state, found as far as they are asked for: most pairs of a nation lie in one province.
+
+    `cost` holds tentative costs, and `entering` the arcs by which a path of that cost enters a state; both are final
+    for states that cost no more than the nearest one in the queue.
+    """
 
     def __init__(self, leaving: list[list[tuple[int, int, int]]], root: int) -> None:
         self.root = root
-        self.cost = [INFINITE] * len(leaving)
-        self.entering: list[list[tuple[int, int]]] = [[] for _ in leaving]
-        self.cost[root] = 0
-        queue = [(0, root)]
-        while queue:
-            cost, state = heapq.heappop(queue)
-            if cost > self.cost[state]:
+        self._leaving = leaving
+        self._queue = [(0, root)]
+        self._cost = {root: 0}
+        self._entering: dict[int, list[tuple[int, int]]] = {}
+
+    def cost_of(self, state: int) -> int:
+        """Cost of the shortest paths to a state, `INFINITE` if there are none."""
+        costs, entering, queue = self._cost, self._entering, self._queue
+        while queue and queue[0][0] <= costs.get(state, INFINITE):
+            cost, here = heapq.heappop(queue)
+            if cost > costs[here]:
                 continue
-            for head, station, arc_cost in leaving[state]:
+            for head, station, arc_cost in self._leaving[here]:
                 total = cost + arc_cost
-                if total < self.cost[head]:
-                    self.cost[head] = total
-                    self.entering[head] = [(station, state)]
+                known = costs.get(head, INFINITE)
+                if total < known:
+                    costs[head] = total
+                    entering[head] = [(station, here)]
                     heapq.heappush(queue, (total, head))
-                elif total == self.cost[head]:
-                    self.entering[head].append((station, state))
+                elif total == known:
+                    entering[head].append((station, here))
+        return costs.get(state, INFINITE)
 
     def ways(self, state: int, most: int) -> list[tuple[int, ...]]:
-        """Up to `most` shortest paths to a state as station sequences, in order of their last stations' indices."""
+        """Up to `most` shortest paths to a state as station sequences, in order of their last stations' indices.
+
+        `cost_of` must have been asked for the state.
+        """
         found: list[tuple[int, ...]] = []
         stack: list[tuple[int, tuple[int, ...]]] = [(state, ())]
         while stack and len(found) < most:
@@ -113,5 +126,5 @@ class _Tree:
             if here == self.root:
                 found.append(behind)
                 continue
-            stack.extend((tail, (station, *behind)) for station, tail in sorted(self.entering[here], reverse=True))
+            stack.extend((tail, (station, *behind)) for station, tail in sorted(self._entering[here], reverse=True))
         return found
