@@ -45,7 +45,7 @@ test: $(VENV)/.dev-installed
 
 bench: $(VENV)/.dev-installed
 	@mkdir -p build
-	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
+	$(BIN)/python -m pytest benchmarks -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -4,7 +4,6 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 import scenarios
 from router_core.exchanges import Exchanges, concatenate
@@ -12,10 +11,6 @@ from router_core.platform import Platform
 from router_core.units import DAY_NS
 from traces.generate import TraceGenerator
 from traces.schema import TraceInfo, trace_info
-
-# Tests assert laws, never timings: a busy machine must not fail them.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 PLAIN_DAY = date(2026, 3, 17)
 
