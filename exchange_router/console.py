@@ -34,7 +34,7 @@ def emit(document: dict[str, Any], as_json: bool, *tables: Table) -> None:
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
         return
     # Where stdout is no terminal a table keeps its full width, so that a pipe sees whole names.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 160)
     for table in tables:
         console.print(table)
 

@@ -50,7 +50,7 @@ def run() -> None:
 def status(arguments: list[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     try:
-        return app(arguments, standalone_mode=False) or 0
+        return _act(arguments)
     except (typer.TyperException, ExchangeRouterError, OSError, KeyboardInterrupt, typer.Abort) as error:
         message, code = _told(error)
         if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its message is its help
@@ -58,6 +58,13 @@ def status(arguments: list[str] | None = None) -> int:
             return code
         sys.stderr.write(f"{PACKAGE}: {' '.join(message.split())}\n")
         return code
+
+
+def _act(arguments: list[str] | None) -> int:
+    code = app(arguments, standalone_mode=False) or 0
+    if code == EXIT_INTERRUPTED:  # typer has caught the interrupt and made it a code
+        raise KeyboardInterrupt
+    return int(code)
 
 
 def _told(error: BaseException) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
@@ -14,7 +14,9 @@ from exchange_router.options import AsJson
 from exchange_router.provenance import command, provenance
 from router_core.platform import Platform
 from router_core.vocabulary import Level, NodeKind, SharingType, StationRole
-from sim.room import Room, room_of
+
+if TYPE_CHECKING:
+    from sim.room import Room
 
 app = typer.Typer(
     help="Platforms: list, show, validate.  场景：列出、查看、校验。", no_args_is_help=True, rich_markup_mode=None
@@ -65,6 +67,8 @@ def show(
         )
     elif room:
         console.say(console.text("computing the room of the busiest hour", "正在计算最忙小时的优化空间"))
+        from sim.room import room_of  # noqa: PLC0415 - numba and HiGHS take 0.2 s, which every command would pay
+
         found = room_of(platform)
         document["room"] = found.document(platform.network)
         tables.append(_room_table(platform, found))

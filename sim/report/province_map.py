@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from router_core.vocabulary import Level, NodeKind, StationRole
 from sim.results import NetworkTable, word
@@ -170,6 +169,8 @@ def _central(network: NetworkTable, foremost: list[int]) -> NDArray[np.bool_]:
 
 def _laid_out(xy: NDArray[np.float64], central: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Bring far sites to the border, then move apart those that coincide. Nothing is drawn at random."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - takes 0.2 s to import, which every command would pay
+
     if len(xy) == 0:
         return xy
     low, high = xy[central].min(axis=0), xy[central].max(axis=0)
