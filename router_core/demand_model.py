@@ -27,7 +27,7 @@ class SizeLaw:
     tail_alpha : float
         Pareto exponent of the tail, > 1.
     max_bytes : int
-        No payload is larger.
+        No payload is larger; where calibration enlarges sizes, it enlarges this too.
     """
 
     median_bytes: int

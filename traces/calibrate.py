@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from router_core.demand_model import SizeLaw
 from router_core.equal_cost import EqualCostPlan
 from router_core.errors import BadInputError
 from router_core.loads import Incidence, per_server
 from router_core.platform import Platform
-from router_core.units import HOUR_NS, SECOND_NS
+from router_core.units import HOUR_NS, PAYLOAD_BYTES_MAX, SECOND_NS
 from traces.flows import Flows
 from traces.shares import HourShares
 from traces.sizes import size_table, unscaled_sizes
@@ -60,8 +61,8 @@ def calibrate(platform: Platform, shares: HourShares, exchanges_per_day: float) 
 
     The load is that of `router_core.loads` under equal-cost routing, in every hour of the day, on lines of which the
     other users' mean share is taken away. Types without `scales` and the time an exchange takes whatever its size do
-    not change; the cut at the largest size is part of what is solved for. Source: bisection, the peak rises with the
-    factor.
+    not change; the cut at the largest size is part of what is solved for. Fewer exchanges are larger ones, and the cut
+    grows with them (`largest`). Source: bisection, the peak rises with the factor.
 
     Raises
     ------
@@ -72,10 +73,11 @@ def calibrate(platform: Platform, shares: HourShares, exchanges_per_day: float) 
     laws = [unscaled_sizes(kind.size) for kind in types]
 
     def sizes_at(factor: float) -> NDArray[np.int64]:
+        factors = [factor if kind.scales else 1.0 for kind in types]
         return np.stack(
             [
-                size_table(law, factor if kind.scales else 1.0, kind.size.max_bytes)
-                for law, kind in zip(laws, types, strict=True)
+                size_table(law, scale, largest(kind.size, scale))
+                for law, scale, kind in zip(laws, factors, types, strict=True)
             ]
         )
 
@@ -97,6 +99,11 @@ def calibrate(platform: Platform, shares: HourShares, exchanges_per_day: float) 
     for array in (sizes, mean_bytes):
         array.setflags(write=False)
     return Calibration(factor, sizes, mean_bytes, float(load.max()), int(hour), int(station))
+
+
+def largest(law: SizeLaw, factor: float) -> int:
+    """Largest payload of a law at a factor [bytes]: the cut keeps its place in the law where sizes grow."""
+    return min(PAYLOAD_BYTES_MAX, round(law.max_bytes * max(1.0, factor)))
 
 
 def _load(

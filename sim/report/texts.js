@@ -208,7 +208,7 @@ const TEXTS = {
     "col.count": "送达", "col.bytes": "数据量", "col.mean": "平均", "col.max": "最长", "col.due": "有时限", "col.missed": "超时限",
     "col.brain": "策略", "col.what": "交换",
     "stations.title": "最忙的服务站",
-    "stations.note": "凡提供服务者皆为服务站：中心节点的处理，以及线路的每个方向。利用率为时段内全部服务台的忙碌份额。",
+    "stations.note": "凡提供服务者皆为服务站：中心节点的处理，以及线路的每个方向。利用率为时段内全部服务窗口的忙碌份额。",
     "stations.bars": (span) => `最忙 ${span}的利用率`,
     "stations.describe": "最忙服务站在其最忙一小时的利用率，每种策略一根条。",
     "col.station": "服务站", "col.role": "职能", "col.peak": "峰值时段", "col.mean_use": "平均", "col.waiting": "最长队列", "col.served": "服务次数",

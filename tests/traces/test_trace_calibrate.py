@@ -12,6 +12,7 @@ from router_core.loads import utilisation
 from router_core.platform import Platform
 from router_core.units import HOUR_NS, SECOND_NS
 from traces import calibrate
+from traces.calibrate import largest
 from traces.demand import busiest_hour, expected_counts, hour_demand
 from traces.sizes import size_table, unscaled_sizes
 from traces.tides import hour_means
@@ -79,9 +80,18 @@ def test_only_bulk_is_scaled(toy: Platform) -> None:
     assert calibration.factor != 1
     for index, kind in enumerate(toy.demand.types):
         factor = calibration.factor if kind.scales else 1.0
-        table = size_table(unscaled_sizes(kind.size), factor, kind.size.max_bytes)
+        table = size_table(unscaled_sizes(kind.size), factor, largest(kind.size, factor))
         assert np.array_equal(calibration.sizes[index], table)
         assert calibration.mean_bytes[index] == table.mean()
+
+
+@pytest.mark.parametrize("count", [50, 500, 20_000])
+def test_fewer_exchanges_are_larger_and_keep_the_peak(toy: Platform, count: int) -> None:
+    calibration = build_workload(toy, count).calibration
+    assert abs(calibration.utilisation - toy.demand.peak_utilisation) < 1e-6
+    for index, kind in enumerate(toy.demand.types):
+        if kind.scales:
+            assert calibration.sizes[index].max() <= round(kind.size.max_bytes * max(1.0, calibration.factor))
 
 
 def test_load_is_a_factor_on_counts(toy: Platform) -> None:
@@ -114,9 +124,10 @@ def test_more_than_a_station_can_serve(toy: Platform) -> None:
     )
 
 
-def test_less_than_the_largest_sizes_bring(toy: Platform) -> None:
-    with pytest.raises(BadInputError, match="must be within reach of 1 exchanges a day of the largest sizes"):
-        build_workload(toy, 1)
+def test_less_than_the_largest_sizes_bring(toy: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibrate, "PAYLOAD_BYTES_MAX", 10**6)
+    with pytest.raises(BadInputError, match="must be within reach of 100 exchanges a day of the largest sizes"):
+        build_workload(toy, 100)
 
 
 @pytest.mark.parametrize("load", [0.0, -1.0, float("nan"), float("inf"), 1e9])
