@@ -57,6 +57,7 @@ def generate(
     """Generate a trace with the tides of a scenario, and surges if asked for.  按场景潮汐生成交换轨迹，可加浪涌。"""
     span = _span(days, hours)
     platform = scenarios.load(scenario)
+    console.say(console.text("drawing flows and calibrating sizes", "正在生成交换关系并校准大小"))
     generator = TraceGenerator(
         platform,
         start=_moment(start),
