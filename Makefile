@@ -7,11 +7,12 @@ BENCH_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check lock samples clean
+.PHONY: help run test test-bounds bench check lock samples clean
 
 help:
 	@echo "make run     generate a working day of the province, replay it under two brains, write the report"
 	@echo "make test    run the tests"
+	@echo "make test-bounds   the numba kernels under bounds checks"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make lock    resolve the lock files anew"
@@ -42,6 +43,10 @@ run: $(VENV)/.run-installed
 
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest $(TEST_ARGS)
+
+# The numba kernels once more with bounds checks, compiled apart from the usual cache.
+test-bounds: $(VENV)/.dev-installed
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=build/numba-bounds $(BIN)/python -m pytest tests/router_core/test_optimum.py
 
 bench: $(VENV)/.dev-installed
 	@mkdir -p build
