@@ -16,6 +16,7 @@ from exchange_router.options import AsJson, Seed
 from exchange_router.provenance import PACKAGE, command, provenance
 from router_core.calendar import LOCAL_TIME
 from router_core.errors import BadInputError
+from router_core.platform import Platform
 from router_core.units import SECOND_NS
 from traces.importers.arrivals import ArrivalModel, exchanges_of
 from traces.importers.files import ImportResult, import_files
@@ -78,14 +79,14 @@ def import_trace(
         cables.rate_mbps.tolist(),
         f"{shape.name}, imported",
     )
+    platform = scenarios.load(str(scenario_file))
     written: dict[str, Any] = {"scenario": str(scenario_file)}
     if found.series is not None:
         write_series(out / "matrices.npz", found.series)
         written["matrices"] = str(out / "matrices.npz")
         if trace:
             written["trace"] = str(out / "trace.parquet")
-            written["exchanges"] = _draw(out / "trace.parquet", found, scenario_file, line, mean_mb, seed)
-    platform = scenarios.load(str(scenario_file))
+            written["exchanges"] = _draw(out / "trace.parquet", found, platform, line, mean_mb, seed)
     document = {
         "provenance": provenance(line, scenario=platform.name, scenario_digest=platform.digest, seed=seed),
         "format": found.file_format,
@@ -110,11 +111,10 @@ def import_trace(
     console.emit(document, as_json, console.facts(text("Import", "导入"), facts))
 
 
-def _draw(path: Path, found: ImportResult, scenario_file: Path, line: str, mean_mb: float, seed: int) -> int:
+def _draw(path: Path, found: ImportResult, platform: Platform, line: str, mean_mb: float, seed: int) -> int:
     """Write the trace of a series by the arrival model and return its number of exchanges."""
     series = found.series
     assert series is not None, "the caller has a series"
-    platform = scenarios.load(str(scenario_file))
     network = platform.network
     endpoint = np.array([network.node_index[node] for node in found.topology.node_names], dtype=np.int32)
     model = ArrivalModel(mean_bytes=round(mean_mb * 1e6))

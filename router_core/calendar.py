@@ -9,9 +9,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Final
 
-import numpy as np
 from chinese_calendar import get_holiday_detail
-from numpy.typing import NDArray
 
 # China has had one time zone and no summer time since 1992.
 LOCAL_TIME: Final = timezone(timedelta(hours=8))
@@ -76,29 +74,6 @@ class Day:
         return self.working and not (self.month_end or self.reporting or self.yearly or self.half_yearly)
 
 
-@dataclass(frozen=True, eq=False)
-class Days:
-    """Consecutive days as vectors of length n, for models that look at many at once.
-
-    Attributes
-    ----------
-    date : datetime64[D] (n,)
-    kind : int8 (n,)
-        `DayKind`.
-    working, provisional, month_end, reporting, yearly, half_yearly : bool (n,)
-        As in `Day`.
-    """
-
-    date: NDArray[np.datetime64]
-    kind: NDArray[np.int8]
-    working: NDArray[np.bool_]
-    provisional: NDArray[np.bool_]
-    month_end: NDArray[np.bool_]
-    reporting: NDArray[np.bool_]
-    yearly: NDArray[np.bool_]
-    half_yearly: NDArray[np.bool_]
-
-
 def day_of(when: date) -> Day:
     """Return what the calendar says of a local date.
 
@@ -124,30 +99,11 @@ def is_working_day(when: date) -> bool:
     return day_of(when).working
 
 
-def days_from(start: date, count: int) -> Days:
-    """Return `count` (>= 0) consecutive days from a local date on."""
-    days = [day_of(start + timedelta(days=offset)) for offset in range(count)]
-
-    def flags(name: str) -> NDArray[np.bool_]:
-        return np.array([getattr(day, name) for day in days], dtype=np.bool_)
-
-    return Days(
-        date=np.array([day.date for day in days], dtype="datetime64[D]"),
-        kind=np.array([day.kind for day in days], dtype=np.int8),
-        working=flags("working"),
-        provisional=flags("provisional"),
-        month_end=flags("month_end"),
-        reporting=flags("reporting"),
-        yearly=flags("yearly"),
-        half_yearly=flags("half_yearly"),
-    )
-
-
 def _kind(when: date) -> tuple[DayKind, bool]:
     weekend = when.weekday() >= 5
     try:
         off, name = get_holiday_detail(when)
-    except NotImplementedError:
+    except NotImplementedError:  # how the library says that a year's timetable is not published
         return (DayKind.WEEKEND if weekend else DayKind.WORKDAY), True
     if off:
         return (DayKind.HOLIDAY if name else DayKind.WEEKEND), False

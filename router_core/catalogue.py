@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.network import Network
-from router_core.vocabulary import NodeKind, SharingType
+from router_core.vocabulary import SharingType
 
 NO_UNIT = -1
 
@@ -135,7 +135,7 @@ class Catalogue:
             return np.full(len(source), SharingRule.UNKNOWN_RESOURCE, dtype=np.int8)
         receiver = np.maximum(self.node_unit[t], 0)
         sharing = self.resource_sharing[r]
-        lonely = _behind_crossing(network)
+        lonely = network.behind_crossing
         broken = (
             (SharingRule.UNKNOWN_RESOURCE, ~known),
             (SharingRule.NOT_AN_ENDPOINT, ~inside),
@@ -152,12 +152,3 @@ class Catalogue:
         for rule, breaks in reversed(broken):
             result[breaks] = rule
         return result
-
-
-def _behind_crossing(network: Network) -> NDArray[np.int32]:
-    """The crossing behind which each endpoint lies, if it hangs on that one and on nothing else; else -1; (N,)."""
-    result = np.full(network.node_count, -1, dtype=np.int32)
-    for node, homes in network.homes.items():
-        if len(homes) == 1 and network.node_kind[homes[0]] == NodeKind.CROSSING:
-            result[node] = homes[0]
-    return result

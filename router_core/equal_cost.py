@@ -10,6 +10,7 @@ import numpy as np
 from router_core.network import Network
 from router_core.plan import Choice, Trunk
 from router_core.routing_graph import ARRIVED, READY_PROCESSED, STATES, routing_graph
+from router_core.units import service_ns
 from router_core.vocabulary import StationRole
 
 REFERENCE_BYTES: Final = 1_000_000
@@ -37,7 +38,7 @@ class EqualCostPlan:
         self.network = network
         self.paths_max = paths_max
         graph = routing_graph(network, process_at_first_centre=True)
-        cost = network.station_fixed_ns + network.station_ps_per_byte * (REFERENCE_BYTES // 1_000)
+        cost = service_ns(network.station_fixed_ns, network.station_ps_per_byte, REFERENCE_BYTES)
         cost = np.where(network.station_role == StationRole.PROCESS, 0, cost)
         self._station_cost: list[int] = cost.tolist()
         self._leaving: list[list[tuple[int, int, int]]] = [[] for _ in range(graph.state_count)]

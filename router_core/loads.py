@@ -55,10 +55,24 @@ class Incidence:
 
     def work(self, exchanges_per_s: NDArray[np.float64], bytes_per_s: NDArray[np.float64]) -> NDArray[np.float64]:
         """Server time that the pairs' rates ask of each station [s/s], shape (S,)."""
-        network = self.network
-        exchanges = self._visits @ exchanges_per_s
-        size = self._visits @ bytes_per_s
-        return np.asarray(exchanges * network.station_fixed_ns * 1e-9 + size * network.station_ps_per_byte * 1e-12)
+        exchanges, size = np.asarray(self._visits @ exchanges_per_s), np.asarray(self._visits @ bytes_per_s)
+        return server_time(self.network, exchanges, size)
+
+
+def server_time(
+    network: Network, exchanges_per_s: NDArray[np.float64] | float, bytes_per_s: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Server time that rates ask of every station [s/s]; rates are scalars or end in the axis of stations."""
+    fixed_s, s_per_byte = network.station_fixed_ns * 1e-9, network.station_ps_per_byte * 1e-12
+    return np.asarray(exchanges_per_s * fixed_s + bytes_per_s * s_per_byte)
+
+
+def capacity(network: Network, available: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """Server time that every station has to give [s/s], shape (S,); `available` as in `per_server`."""
+    result = network.station_servers.astype(np.float64)
+    if available is not None:
+        result[network.line_station] *= available
+    return result
 
 
 def per_server(
@@ -74,10 +88,7 @@ def per_server(
     available : float64 (L,), optional
         Share of each line that other users leave, in (0, 1]; all of it if not given.
     """
-    capacity = network.station_servers.astype(np.float64)
-    if available is not None:
-        capacity[network.line_station] *= available
-    return np.asarray(work / capacity)
+    return np.asarray(work / capacity(network, available))
 
 
 def utilisation(

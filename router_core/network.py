@@ -180,6 +180,15 @@ class Network:
         return tuple(int(column[station]) for station in stations for column in columns)
 
     @cached_property
+    def behind_crossing(self) -> NDArray[np.int32]:
+        """The crossing on which each endpoint hangs, if it hangs on nothing else; -1 for other nodes; (N,)."""
+        result = np.full(self.node_count, -1, dtype=np.int32)
+        for node, homes in self.homes.items():
+            if len(homes) == 1 and self.node_kind[homes[0]] == NodeKind.CROSSING:
+                result[node] = homes[0]
+        return result
+
+    @cached_property
     def access_station(self) -> dict[tuple[int, int], int]:
         """Station of the first line from one node to another, for lines that touch an endpoint."""
         found: dict[tuple[int, int], int] = {}

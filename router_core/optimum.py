@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from router_core.demand_model import Demand
 from router_core.errors import BadInputError, ExchangeRouterError
 from router_core.kernels.source_trees import TIE_COST, price_trees
-from router_core.network import Network
+from router_core.loads import capacity, server_time
+from router_core.network import NO_STATION, Network
 from router_core.routing_graph import ARRIVED, READY_PROCESSED, STATES, RoutingGraph, routing_graph
 
 GAP = 1e-3
@@ -78,11 +79,9 @@ def optimum(
     BadInputError
         If a pair with demand is not connected.
     """
-    capacity = network.station_servers.astype(np.float64)
-    if available is not None:
-        capacity[network.line_station] *= available
-    fixed = _endpoint_utilisation(network, demand, capacity)
-    rows = _Rows(network, demand, capacity, routing_graph(network, process_at_first_centre=process_at_first_centre))
+    room = capacity(network, available)
+    fixed = _endpoint_utilisation(network, demand, room)
+    rows = _Rows(network, demand, room, routing_graph(network, process_at_first_centre=process_at_first_centre))
     if not len(rows.rate):
         return Optimum(fixed, fixed, 0)
     master = _Master(np.unique(rows.graph.arc_station), rows.ends)
@@ -109,29 +108,19 @@ def optimum(
     return Optimum(max(objective, fixed), max(bound, fixed), rounds)
 
 
-def _endpoint_utilisation(network: Network, demand: Demand, capacity: NDArray[np.float64]) -> float:
+def _endpoint_utilisation(network: Network, demand: Demand, room: NDArray[np.float64]) -> float:
     """Peak over the endpoints' own stations, and their access lines where there is but one: no routing changes it."""
-    peak = 0.0
-    both = np.zeros((2, network.node_count))
-    for ends, outward in ((demand.source, True), (demand.target, False)):
-        rates = np.array(
-            [np.bincount(ends, rate, network.node_count) for rate in (demand.exchanges_per_s, demand.bytes_per_s)]
-        )
-        both += rates
-        for node in np.unique(ends).tolist():
-            home, *others = network.homes[node]
-            if not others:
-                station = network.access_station[(node, home) if outward else (home, node)]
-                peak = max(peak, _seconds(network, station, *rates[:, node]) / capacity[station])
-    for node in np.flatnonzero(both[0]).tolist():
-        station = int(network.node_station[node])
-        peak = max(peak, _seconds(network, station, *both[:, node]) / capacity[station])
-    return float(peak)
-
-
-def _seconds(network: Network, station: int, exchanges: float, size: float) -> float:
-    fixed_s = network.station_fixed_ns[station] * 1e-9
-    return float(exchanges * fixed_s + size * network.station_ps_per_byte[station] * 1e-12)
+    only_line = np.full((2, network.node_count), NO_STATION)
+    for node, (home, *others) in network.homes.items():
+        if not others:
+            only_line[:, node] = network.access_station[node, home], network.access_station[home, node]
+    rates = np.zeros((2, network.station_count))
+    for ends, lines in ((demand.source, only_line[0]), (demand.target, only_line[1])):
+        for stations in (network.node_station[ends], lines[ends]):
+            used = stations != NO_STATION
+            for total, rate in zip(rates, (demand.exchanges_per_s, demand.bytes_per_s), strict=True):
+                np.add.at(total, stations[used], rate[used])
+    return float((server_time(network, *rates) / room).max())
 
 
 class _Rows:
@@ -141,7 +130,7 @@ class _Rows:
     graph, joined to its homes by its access lines.
     """
 
-    def __init__(self, network: Network, demand: Demand, capacity: NDArray[np.float64], trunks: RoutingGraph) -> None:
+    def __init__(self, network: Network, demand: Demand, room: NDArray[np.float64], trunks: RoutingGraph) -> None:
         used = demand.exchanges_per_s > 0
         rate = demand.exchanges_per_s[used]
         # Exchanges of one mean size cost the same everywhere, so they share a tree; rounding joins equal means.
@@ -178,9 +167,7 @@ class _Rows:
         self.target = (key % self.ends).astype(np.int32)
         counts = np.bincount(key // self.ends, minlength=len(sizes) * self.ends)
         self.start = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-        self.weight = (
-            network.station_fixed_ns * 1e-9 + sizes[:, None] * network.station_ps_per_byte * 1e-12
-        ) / capacity
+        self.weight = server_time(network, 1.0, sizes[:, None]) / room
 
     def price(self, price: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the load (G, S) and the priced cost (G,) of every source's cheapest trees."""

@@ -6,7 +6,12 @@ would miss by 0.7 % and 10 Gbit/s (0.8 ns a byte) altogether.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = TypeVar("Integers", int, NDArray[np.int64])
 
 US_NS: Final = 1_000
 MS_NS: Final = 1_000_000
@@ -34,6 +39,6 @@ def mbps(ps_per_byte: int) -> float:
     return 8_000_000 / ps_per_byte
 
 
-def service_ns(fixed_ns: int, ps_per_byte: int, payload_bytes: int) -> int:
+def service_ns(fixed_ns: Integers, ps_per_byte: Integers, payload_bytes: int) -> Integers:
     """Return how long one server takes for one exchange [ns], rounded up: law 3 then holds to the integer."""
     return fixed_ns - (-payload_bytes * ps_per_byte // 1_000)

@@ -24,7 +24,7 @@ from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
 from router_core.network import Network
 from router_core.plan import Choice, Plan, route
-from router_core.units import PAYLOAD_BYTES_MAX, PS_PER_BYTE_MAX
+from router_core.units import PAYLOAD_BYTES_MAX, PS_PER_BYTE_MAX, service_ns
 from sim.data_plane import Outcome, PlaneCommand, Refusal, SetStationRates, Snapshot
 from strategies.brain import SetPlan
 
@@ -178,13 +178,13 @@ class ReferencePlane:
 
     def _start(self, station: Station, journey: Journey) -> None:
         payload_bytes = journey.payload_bytes
-        service_ns = station.fixed_ns - (-payload_bytes * station.ps_per_byte // 1_000)
+        takes_ns = service_ns(station.fixed_ns, station.ps_per_byte, payload_bytes)
         station.busy += 1
         station.served += 1
         station.served_bytes += payload_bytes
-        station.work_ns += service_ns
-        station.due_ns += int(self._env.now) + service_ns
-        self._later(journey, self._depart, service_ns)
+        station.work_ns += takes_ns
+        station.due_ns += int(self._env.now) + takes_ns
+        self._later(journey, self._depart, takes_ns)
 
     def _depart(self, journey: Event) -> None:
         assert isinstance(journey, Journey)

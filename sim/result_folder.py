@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from router_core.errors import BadInputError
 from sim.results import NO_TIME_NS, UTILISATION_MAX, BrainMetrics, NetworkTable, PairTable, Run, StationSlots
-from traces.atomic import AtomicFile
+from traces.atomic import written_whole
 
 RUN_FILE: Final = "run.json"
 NETWORK_FILE: Final = "network.json"
@@ -76,7 +75,7 @@ def write_metrics(folder: Path, metrics: BrainMetrics) -> None:
 
 def write_station_slots(folder: Path, brain: str, parts: Iterable[StationSlots]) -> None:
     """Write the slots of one brain's stations, part by part; rows in ascending order of slot, then station."""
-    with _moved_when_whole(folder / brain / STATIONS_FILE) as place, pq.ParquetWriter(place, STATIONS_SCHEMA) as writer:
+    with written_whole(folder / brain / STATIONS_FILE) as place, pq.ParquetWriter(place, STATIONS_SCHEMA) as writer:
         for part in parts:
             columns = [getattr(part, field.name) for field in STATIONS_SCHEMA]
             writer.write_batch(pa.record_batch(columns, schema=STATIONS_SCHEMA))
@@ -89,7 +88,7 @@ def write_pairs(folder: Path, brain: str, pairs: PairTable) -> None:
         values = getattr(pairs, field.name)
         missing = values == NO_TIME_NS if field.nullable else None
         columns.append(pa.array(values, type=field.type, mask=missing))
-    with _moved_when_whole(folder / brain / PAIRS_FILE) as place:
+    with written_whole(folder / brain / PAIRS_FILE) as place:
         pq.write_table(pa.table(columns, schema=PAIRS_SCHEMA), place)
 
 
@@ -176,7 +175,7 @@ def _read_json(path: Path, kind: type[Stored]) -> Stored:
 def _write_json(path: Path, table: BaseModel, indent: int | None = None) -> None:
     separators = (",", ":") if indent is None else None
     text = json.dumps(table.model_dump(mode="json"), ensure_ascii=False, indent=indent, separators=separators)
-    with _moved_when_whole(path) as place:
+    with written_whole(path) as place:
         place.write_text(text + "\n", encoding="utf-8")
 
 
@@ -219,14 +218,3 @@ def _check_range(values: NDArray[Any], name: str, high: float | None, path: Path
     if bad.any():
         rule = "must be at least 0" if high is None else f"must lie in 0..{high}"
         raise BadInputError(f"column {name}", rule, values[bad][0].item(), str(path))
-
-
-@contextmanager
-def _moved_when_whole(path: Path) -> Iterator[Path]:
-    """Give a place beside `path` to write to; move it there if all went well, remove it if not."""
-    file = AtomicFile(path)
-    try:
-        yield file.temporary
-        file.commit()
-    finally:
-        file.discard()

@@ -72,12 +72,11 @@ def room_of(platform: Platform) -> Room:
     hour = busiest_hour(workload)
     demand = hour_demand(workload, None, hour)
     available = 1 - platform.background.mean_fraction(hour + 0.5, working_day=True)
-    even = utilisation(network, EqualCostPlan(network), demand, available)
     single = utilisation(network, EqualCostPlan(network, paths_max=1), demand, available)
     return Room(
         hour=hour,
-        ecmp=float(even.max()),
-        ecmp_station=int(even.argmax()),
+        ecmp=workload.calibration.utilisation,
+        ecmp_station=workload.calibration.station,
         shortest_path=float(single.max()),
         shortest_path_station=int(single.argmax()),
         first_centre=optimum(network, demand, available, process_at_first_centre=True),

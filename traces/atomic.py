@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from router_core.errors import BadInputError
@@ -40,3 +42,14 @@ class AtomicFile:
     def discard(self) -> None:
         """Remove what was written so far."""
         self.temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a place beside `path` to write to; move it there if the block ends well, remove it if not."""
+    file = AtomicFile(path)
+    try:
+        yield file.temporary
+        file.commit()
+    finally:
+        file.discard()

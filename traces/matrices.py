@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
-from traces.atomic import AtomicFile
+from traces.atomic import written_whole
 
 NAME_LENGTH_MAX: Final = 80
 # Every time of a series lies in this span, so that differences in nanoseconds fit 64 bits.
@@ -354,17 +354,13 @@ def write_series(path: Path, series: MatrixSeries) -> None:
     }
     if series.igp_metric is not None:
         arrays["igp_metric"] = series.igp_metric
-    output = AtomicFile(path)
     try:
-        with zipfile.ZipFile(output.temporary, "w", zipfile.ZIP_STORED) as archive:
+        with written_whole(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
                 entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
                 entry.create_system = 3
                 entry.external_attr = 0o644 << 16
                 with archive.open(entry, "w", force_zip64=True) as member:
                     np.lib.format.write_array(member, np.ascontiguousarray(array), version=(1, 0), allow_pickle=False)
-        output.commit()
     except OSError as error:
         raise BadInputError("file", "must be a place that can be written", error.strerror, str(path)) from None
-    finally:
-        output.discard()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from router_core.errors import BadInputError
 from router_core.exchanges import FIELDS, Exchanges
 from router_core.platform import Platform
-from traces.atomic import AtomicFile
+from traces.atomic import written_whole
 from traces.reader import TraceReader
 from traces.row_rules import KEPT, ROW_RULES, RowJudge
 from traces.schema import SCHEMA
@@ -110,7 +110,7 @@ def validate_trace(
     with ExitStack() as stack:
         reader = stack.enter_context(TraceReader(path))
         judge = RowJudge(reader.info, reader.name_map(platform), platform)
-        aside = stack.enter_context(_Rejected(Path(rejected))) if rejected is not None else None
+        aside = stack.enter_context(_rejected(Path(rejected))) if rejected is not None else None
         kept = stack.enter_context(TraceWriter(clean, reader.info)) if clean is not None else None
         counts: Counter[str] = Counter()
         first: BadRow | None = None
@@ -124,7 +124,7 @@ def validate_trace(
             rows = [_bad_row(judge, batch, row, int(verdict[row]), first_row) for row in named.tolist()]
             first = first or (rows[0] if rows else None)
             if aside is not None:
-                aside.write(rows, batch[bad])
+                aside(rows, batch[bad])
             if kept is not None:
                 kept.write(batch[verdict == KEPT])
             first_row += len(batch)
@@ -147,41 +147,16 @@ def open_valid(path: str | Path, platform: Platform) -> TraceReader:
     return TraceReader(path)
 
 
-def read_valid(path: str | Path, platform: Platform) -> Exchanges:
-    """Read a trace that obeys every rule, with the platform's indices; raises as `open_valid` does."""
-    with open_valid(path, platform) as reader:
-        return reader.read_all(platform)
-
-
 def _bad_row(judge: RowJudge, batch: Exchanges, row: int, index: int, first_row: int) -> BadRow:
     rule = ROW_RULES[index]
     return BadRow(first_row + row, rule.name, rule.text, judge.shown(batch, row, rule))
 
 
-class _Rejected:
-    """The file of the bad rows; appears whole or not at all."""
+@contextmanager
+def _rejected(path: Path) -> Iterator[Callable[[list[BadRow], Exchanges], None]]:
+    """Give what writes bad rows to a file; the file appears whole or not at all."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = AtomicFile(path)
-        try:
-            self._parquet = pq.ParquetWriter(self._file.temporary, REJECTED_SCHEMA, **PARQUET_OPTIONS)
-        except OSError as error:
-            raise BadInputError("file", "must be writable", error.strerror or str(error), str(path)) from None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._parquet.close()
-            if kind is None:
-                self._file.commit()
-        finally:
-            self._file.discard()
-
-    def write(self, rows: list[BadRow], batch: Exchanges) -> None:
+    def write(rows: list[BadRow], batch: Exchanges) -> None:
         if not rows:
             return
         columns: dict[str, list[Any] | NDArray[Any]] = {
@@ -191,4 +166,12 @@ class _Rejected:
             "value": [row.value for row in rows],
         }
         columns |= {name: getattr(batch, name) for name in FIELDS}
-        self._parquet.write_table(pa.table(columns, schema=REJECTED_SCHEMA))
+        parquet.write_table(pa.table(columns, schema=REJECTED_SCHEMA))
+
+    with written_whole(path) as draft:
+        try:
+            parquet = pq.ParquetWriter(draft, REJECTED_SCHEMA, **PARQUET_OPTIONS)
+        except OSError as error:
+            raise BadInputError("file", "must be writable", error.strerror or str(error), str(path)) from None
+        with parquet:
+            yield write

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
@@ -12,13 +11,14 @@ from string import Template
 from typing import Any, Final
 
 from sim.report.facts import report_facts
+from traces.atomic import written_whole
 
 REPORT_FILE: Final = "report.html"
 SCRIPTS: Final = ("texts.js", "format.js", "parts.js", "charts.js", "map.js", "page.js")
 HERE: Final = Path(__file__).parent
 
 
-def build(folder: str | os.PathLike[str]) -> Path:
+def build(folder: str | Path) -> Path:
     """Write the report of a result folder into it.
 
     Parameters
@@ -38,12 +38,8 @@ def build(folder: str | os.PathLike[str]) -> Path:
     """
     path = Path(folder) / REPORT_FILE
     text = page(report_facts(Path(folder)))
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    try:
+    with written_whole(path) as draft:
         draft.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
     return path
 
 

@@ -2,12 +2,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_core.calendar import DayKind, day_of, days_from, is_working_day
+from router_core.calendar import DayKind, day_of, is_working_day
 
 KNOWN_DATES = st.dates(date(2004, 1, 1), date(2026, 12, 31))
 ANY_DATES = st.dates(date(1950, 1, 1), date(2200, 12, 31))
@@ -81,18 +80,6 @@ def test_each_month_has_two_ends(when: date) -> None:
     assert [day for day in month if day.month_end] == working[-2:]
     rushes = [day for day in month if day.yearly or day.half_yearly]
     assert rushes == (working[-5:] if first.month in (1, 2, 7) else [])
-
-
-@given(KNOWN_DATES, st.integers(0, 40))
-def test_vectors_say_what_days_say(start: date, count: int) -> None:
-    days = days_from(start, count)
-    single = [day_of(when) for when in dates(start, count)]
-    assert days.date.tolist() == [day.date for day in single]
-    assert days.kind.tolist() == [day.kind for day in single]
-    for name in ("working", "provisional", "month_end", "reporting", "yearly", "half_yearly"):
-        vector = getattr(days, name)
-        assert vector.dtype == np.bool_
-        assert vector.tolist() == [getattr(day, name) for day in single]
 
 
 def dates(start: date, count: int) -> list[date]:

@@ -25,7 +25,7 @@ from router_core.vocabulary import NodeKind, SharingType
 from traces.reader import TraceReader
 from traces.row_rules import ROW_RULES
 from traces.schema import TraceInfo, trace_info
-from traces.validate import open_valid, read_valid, validate_trace
+from traces.validate import open_valid, validate_trace
 from traces.writer import write_all
 
 Rows = dict[str, NDArray[np.generic]]
@@ -120,10 +120,10 @@ def test_a_generated_trace_is_valid(toy: Platform, info: TraceInfo, toy_day: Exc
     assert (report.rows, report.bad_rows, report.counts, report.first) == (len(toy_day), 0, {}, None)
     assert report.error() is None
     assert pq.read_table(trace_file.with_name("rejected.parquet")).num_rows == 0
-    whole = read_valid(trace_file, toy)
-    assert all(np.array_equal(getattr(whole, name), getattr(toy_day, name)) for name in FIELDS)
     with open_valid(trace_file, toy) as reader:
         assert reader.rows == len(toy_day)
+        whole = reader.read_all(toy)
+    assert all(np.array_equal(getattr(whole, name), getattr(toy_day, name)) for name in FIELDS)
 
 
 @pytest.mark.parametrize(("rule", "plant"), PLANTED, ids=[f"{rule}-{place}" for place, (rule, _) in enumerate(PLANTED)])
@@ -194,7 +194,8 @@ def test_bad_rows_are_written_aside(
     assert error is not None
     assert (f"{len(bad)} bad rows in all" in str(error)) == (len(bad) > 1)
     good = np.setdiff1d(np.arange(len(exchanges)), bad)
-    kept = read_valid(tmp_path / "clean", toy)
+    with open_valid(tmp_path / "clean", toy) as reader:
+        kept = reader.read_all(toy)
     for name in FIELDS:
         assert np.array_equal(getattr(kept, name), getattr(exchanges, name)[good])
 
