@@ -17,6 +17,7 @@ NO_STATION = -1
 NO_CARRIER = -1
 NO_POOL = -1
 NO_GROUP = -1
+NO_LIMIT = -1
 
 _ScalarT = TypeVar("_ScalarT", bound=np.generic)
 
@@ -44,6 +45,10 @@ class Network:
         processed there; `NO_STATION` at other nodes.
     node_pool : int32 (N,)
         Cloud pool that can lend this node servers, or `NO_POOL`.
+    node_credit_bytes : int64 (N,)
+        How much an endpoint may have under way at once [bytes], or `NO_LIMIT`.
+    node_credit_return_ns : int64 (N,)
+        How long a credit travels back after delivery [ns], at least 1.
     line_source, line_target : int32 (L,)
         Node indices.
     line_carrier : int8 (L,)
@@ -62,6 +67,12 @@ class Network:
         Further time for each byte [ps].
     station_after_ns : int64 (S,)
         Delay after service, during which no server is held (propagation) [ns].
+    station_discipline : int8 (S,)
+        `Discipline`.
+    station_buffer_bytes : int64 (S,)
+        Bytes that can wait in memory; what is above spills to disk; or `NO_LIMIT`.
+    station_spill_fixed_ns, station_spill_ps_per_byte : int64 (S,)
+        Additional service time of what waited on disk: for any [ns], for each byte [ps].
     station_owner : int32 (S,)
         Node index, or line index where the role is LINE.
     zones, carriers : tuple of str
@@ -78,6 +89,8 @@ class Network:
     node_station: NDArray[np.int32]
     node_process_station: NDArray[np.int32]
     node_pool: NDArray[np.int32]
+    node_credit_bytes: NDArray[np.int64]
+    node_credit_return_ns: NDArray[np.int64]
     line_source: NDArray[np.int32]
     line_target: NDArray[np.int32]
     line_carrier: NDArray[np.int8]
@@ -88,6 +101,10 @@ class Network:
     station_fixed_ns: NDArray[np.int64]
     station_ps_per_byte: NDArray[np.int64]
     station_after_ns: NDArray[np.int64]
+    station_discipline: NDArray[np.int8]
+    station_buffer_bytes: NDArray[np.int64]
+    station_spill_fixed_ns: NDArray[np.int64]
+    station_spill_ps_per_byte: NDArray[np.int64]
     station_owner: NDArray[np.int32]
     zones: tuple[str, ...]
     carriers: tuple[str, ...]

@@ -8,22 +8,42 @@ from typing import Any, Final
 import numpy as np
 
 from router_core.errors import BadInputError
-from router_core.network import NO_CARRIER, NO_POOL, NO_STATION, Network, Pool, frozen
+from router_core.network import NO_CARRIER, NO_LIMIT, NO_POOL, NO_STATION, Network, Pool, frozen
 from router_core.units import DURATION_NS_MAX, PS_PER_BYTE_MAX
-from router_core.vocabulary import Level, NodeKind, StationRole
+from router_core.vocabulary import Discipline, Level, NodeKind, StationRole
 
 SERVERS_MAX: Final = 100_000
+BUFFER_BYTES_MAX: Final = 2**60
 ENDPOINTS: Final = (NodeKind.FRONT_END, NodeKind.EXTERNAL)
 
 
 @dataclass(frozen=True)
 class Service:
-    """How a station serves: parallel servers, time an exchange [ns], time a byte [ps], delay after it [ns]."""
+    """How a station serves.
+
+    Attributes
+    ----------
+    servers : int
+        In parallel.
+    fixed_ns, ps_per_byte : int
+        Time for any exchange [ns], and for each byte [ps].
+    after_ns : int
+        Delay after the service [ns].
+    discipline : Discipline
+    buffer_bytes : int
+        Bytes that can wait in memory, or `NO_LIMIT`; a shared station has nobody waiting, and no buffer.
+    spill_fixed_ns, spill_ps_per_byte : int
+        Additional time of what waited on disk, for any [ns] and for each byte [ps].
+    """
 
     servers: int
     fixed_ns: int
     ps_per_byte: int
     after_ns: int = 0
+    discipline: Discipline = Discipline.FIFO
+    buffer_bytes: int = NO_LIMIT
+    spill_fixed_ns: int = 0
+    spill_ps_per_byte: int = 0
 
     def check(self, place: str) -> None:
         """Raise `BadInputError` naming `place` if a number is out of range."""
@@ -32,6 +52,28 @@ class Service:
             ("fixed_ns", self.fixed_ns, 1, DURATION_NS_MAX),
             ("ps_per_byte", self.ps_per_byte, 0, PS_PER_BYTE_MAX),
             ("after_ns", self.after_ns, 0, DURATION_NS_MAX),
+            ("buffer_bytes", self.buffer_bytes, NO_LIMIT, BUFFER_BYTES_MAX),
+            ("spill_fixed_ns", self.spill_fixed_ns, 0, DURATION_NS_MAX),
+            ("spill_ps_per_byte", self.spill_ps_per_byte, 0, PS_PER_BYTE_MAX),
+        ):
+            if not low <= value <= high:
+                raise BadInputError(f"{place}.{name}", f"must lie in {low}..{high}", value)
+        if self.discipline == Discipline.SHARING and self.buffer_bytes != NO_LIMIT:
+            raise BadInputError(f"{place}.buffer_bytes", "nobody waits at a shared station", self.buffer_bytes)
+
+
+@dataclass(frozen=True)
+class Credit:
+    """How much an endpoint may have under way at once [bytes], and how long a credit travels back [ns]."""
+
+    limit_bytes: int
+    return_ns: int
+
+    def check(self, place: str) -> None:
+        """Raise `BadInputError` naming `place` if a number is out of range."""
+        for name, value, low, high in (
+            ("limit_bytes", self.limit_bytes, 0, BUFFER_BYTES_MAX),
+            ("return_ns", self.return_ns, 1, DURATION_NS_MAX),
         ):
             if not low <= value <= high:
                 raise BadInputError(f"{place}.{name}", f"must lie in {low}..{high}", value)
@@ -65,8 +107,9 @@ class NetworkBuilder:
         xy: tuple[float, float] = (0.0, 0.0),
         label_zh: str = "",
         pool: int = NO_POOL,
+        credit: Credit | None = None,
     ) -> int:
-        """Add a node and return its index; `process` is given for centres and for nothing else."""
+        """Add a node and return its index; `process` is for centres, `credit` for endpoints, and for nothing else."""
         if name in self._index:
             raise BadInputError(f"node {name}", "node names must be unique", name)
         if (process is not None) != (kind == NodeKind.CENTRE):
@@ -80,6 +123,10 @@ class NetworkBuilder:
         service.check(f"node {name}")
         if process is not None:
             process.check(f"node {name}.process")
+        if credit is not None:
+            if kind not in ENDPOINTS:
+                raise BadInputError(f"node {name}.credit", "only endpoints are held back by credits", kind.name)
+            credit.check(f"node {name}.credit")
         self._index[name] = len(self._nodes)
         self._nodes.append(
             _Node(
@@ -93,6 +140,7 @@ class NetworkBuilder:
                 service,
                 process,
                 pool,
+                credit,
             )
         )
         return len(self._nodes) - 1
@@ -159,6 +207,12 @@ class NetworkBuilder:
             "node_station": frozen(passing, np.int32),
             "node_process_station": frozen(processing, np.int32),
             "node_pool": frozen([node.pool for node in self._nodes], np.int32),
+            "node_credit_bytes": frozen(
+                [NO_LIMIT if node.credit is None else node.credit.limit_bytes for node in self._nodes], np.int64
+            ),
+            "node_credit_return_ns": frozen(
+                [1 if node.credit is None else node.credit.return_ns for node in self._nodes], np.int64
+            ),
             "line_source": frozen([line.source for line in self._lines], np.int32),
             "line_target": frozen([line.target for line in self._lines], np.int32),
             "line_carrier": frozen([line.carrier for line in self._lines], np.int8),
@@ -170,6 +224,10 @@ class NetworkBuilder:
             "station_fixed_ns": frozen([service.fixed_ns for _, _, service in services], np.int64),
             "station_ps_per_byte": frozen([service.ps_per_byte for _, _, service in services], np.int64),
             "station_after_ns": frozen([service.after_ns for _, _, service in services], np.int64),
+            "station_discipline": frozen([service.discipline for _, _, service in services], np.int8),
+            "station_buffer_bytes": frozen([service.buffer_bytes for _, _, service in services], np.int64),
+            "station_spill_fixed_ns": frozen([service.spill_fixed_ns for _, _, service in services], np.int64),
+            "station_spill_ps_per_byte": frozen([service.spill_ps_per_byte for _, _, service in services], np.int64),
         }
         return Network(
             node_name=tuple(node.name for node in self._nodes),
@@ -193,6 +251,7 @@ class _Node:
     service: Service
     process: Service | None
     pool: int
+    credit: Credit | None
 
 
 @dataclass(frozen=True)

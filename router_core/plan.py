@@ -41,15 +41,19 @@ class Choice:
     trunks: tuple[Trunk, ...]
     weights: tuple[int, ...]
 
-    def pick(self, exchange_id: int) -> int:
-        """Return the position of the trunk that this exchange takes."""
+    def pick(self, exchange_id: int, attempt: int = 0) -> int:
+        """Return the position of the trunk that this exchange takes at its first attempt, or after so many failures.
+
+        Each failure moves it on to the next trunk of positive weight, round and round.
+        """
         if len(self.trunks) == 1:
             return 0
+        open_ones = [position for position, weight in enumerate(self.weights) if weight > 0]
         ticket = spread(exchange_id, 0, sum(self.weights))
-        for position, weight in enumerate(self.weights):
-            ticket -= weight
+        for place, position in enumerate(open_ones):
+            ticket -= self.weights[position]
             if ticket < 0:
-                return position
+                return open_ones[(place + attempt) % len(open_ones)]
         raise AssertionError("weights of a choice have a positive sum")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from router_core.background import Background
@@ -10,6 +10,7 @@ from router_core.catalogue import Catalogue
 from router_core.demand_model import DemandModel
 from router_core.digest import digest_of
 from router_core.network import Network
+from router_core.transport import Transport
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,6 +24,7 @@ class Platform:
     catalogue : Catalogue
     background : Background
     demand : DemandModel
+    transport : Transport
     """
 
     name: str
@@ -32,6 +34,7 @@ class Platform:
     catalogue: Catalogue
     background: Background
     demand: DemandModel
+    transport: Transport = field(default_factory=Transport)
 
     @cached_property
     def digest(self) -> str:

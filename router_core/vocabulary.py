@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Final
+
+# Classes of service run from 0, the most urgent, to this.
+PRIORITY_MAX: Final = 7
 
 
 class NodeKind(IntEnum):
@@ -31,6 +35,14 @@ class StationRole(IntEnum):
     PASS = 0
     PROCESS = 1
     LINE = 2
+
+
+class Discipline(IntEnum):
+    """Whom a station serves next: first come, first served; the most urgent class, not pre-emptive; all, in equal shares."""
+
+    FIFO = 0
+    PRIORITY = 1
+    SHARING = 2
 
 
 class SharingType(IntEnum):

@@ -18,29 +18,69 @@ class Refusal(IntEnum):
 
     NOT_REFUSED = 0
     NO_ROUTE = 1
+    GAVE_UP = 2
 
     @property
     def text(self) -> str:
         """The reason in a sentence."""
-        return {Refusal.NOT_REFUSED: "taken in", Refusal.NO_ROUTE: "the plan has no route for the pair"}[self]
+        return {
+            Refusal.NOT_REFUSED: "taken in",
+            Refusal.NO_ROUTE: "the plan has no route for the pair",
+            Refusal.GAVE_UP: "given up after the last retry",
+        }[self]
 
 
 @dataclass(frozen=True, eq=False)
-class SetStationRates:
-    """Services that start from now on take this long a byte.
+class SetStationService:
+    """Services that start from now on take this long; on a shared station, those under way are stretched.
 
     Attributes
     ----------
     station : int32 (k,)
+        No station twice.
+    fixed_ns : int64 (k,)
+        Time for any exchange [ns], >= 1.
     ps_per_byte : int64 (k,)
         Time a byte [ps], >= 0.
     """
 
     station: NDArray[np.int32]
+    fixed_ns: NDArray[np.int64]
     ps_per_byte: NDArray[np.int64]
 
 
-PlaneCommand = SetPlan | SetStationRates
+@dataclass(frozen=True, eq=False)
+class SetStationServers:
+    """Stations have so many servers from now on; services under way go on.
+
+    Attributes
+    ----------
+    station : int32 (k,)
+        No station twice.
+    servers : int32 (k,)
+        >= 1.
+    """
+
+    station: NDArray[np.int32]
+    servers: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class SetStationUp:
+    """Stations stop, and what is on them fails; or they return, empty.
+
+    Attributes
+    ----------
+    station : int32 (k,)
+        No station twice.
+    up : bool (k,)
+    """
+
+    station: NDArray[np.int32]
+    up: NDArray[np.bool_]
+
+
+PlaneCommand = SetPlan | SetStationService | SetStationServers | SetStationUp
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +94,15 @@ class Snapshot:
     busy_ns : int64
         Server time spent [ns].
     waiting : int64
-        Exchanges that wait for a server.
+        Chunks that wait for a server.
     served, served_bytes : int64
-        Exchanges whose service has begun, and their bytes.
+        Chunks whose service has begun, and their bytes.
+    spilled, failed : int64
+        Chunks that had to wait on disk, and chunks that failed because the station was stopped.
     submitted, delivered, refused : int
         Exchanges so far; the rest of the submitted ones is in flight.
+    held, retrying : int
+        Chunks that wait for credit now, and chunks that wait for their next attempt.
     """
 
     now_ns: int
@@ -66,9 +110,13 @@ class Snapshot:
     waiting: NDArray[np.int64]
     served: NDArray[np.int64]
     served_bytes: NDArray[np.int64]
+    spilled: NDArray[np.int64]
+    failed: NDArray[np.int64]
     submitted: int
     delivered: int
     refused: int
+    held: int
+    retrying: int
 
     @property
     def in_flight(self) -> int:
@@ -86,17 +134,19 @@ class Outcome:
         Instant of delivery [ns], -1 if that has not happened.
     refusal : int8 (n,)
         `Refusal`.
+    retries : int32 (n,)
+        How often its chunks were tried again.
     """
 
     delivered_ns: NDArray[np.int64]
     refusal: NDArray[np.int8]
+    retries: NDArray[np.int32]
 
 
 class DataPlane(Protocol):
-    """Carries exchanges between control events; the canonical order of events is (time, exchange id).
+    """Carries exchanges between control events; `docs/adr/0007-how-exchanges-move.md` has the rules.
 
-    An exchange enters at its `submitted_ns`, takes its route from the plan in force at that instant, visits the
-    stations of the route one after the other, whole, and is delivered when the last one has served it.
+    A new plane stands at instant 0. Bad input raises `BadInputError` naming the place, and changes nothing.
     """
 
     def submit(self, batch: Exchanges) -> None:

@@ -13,7 +13,7 @@ from router_core.calendar import is_working_day
 from router_core.network import Network
 from router_core.randomness import stream
 from router_core.units import PS_PER_BYTE_MAX
-from sim.data_plane import SetStationRates
+from sim.data_plane import SetStationService
 
 # How much of a step's deviation is left a step later: a few minutes' memory at one step a minute.
 PERSISTENCE: Final = 0.9
@@ -41,6 +41,7 @@ class OtherUsers:
         lines = np.flatnonzero(background.line_profile >= 0)
         self._lines = lines
         self._station = network.line_station[lines]
+        self._fixed_ns = network.station_fixed_ns[self._station]
         self._full_ps = network.station_ps_per_byte[self._station]
         profiles = background.profiles
         index = background.line_profile[lines]
@@ -49,7 +50,7 @@ class OtherUsers:
         self._conference: dict[tuple[str, int], tuple[int, int] | None] = {}
         self.fraction = np.zeros(network.line_count)
 
-    def step(self, now_ns: int) -> SetStationRates:
+    def step(self, now_ns: int) -> SetStationService:
         """Move on one step and return the rates that the exchange is left with; `fraction` then holds the shares."""
         now = self._start + timedelta(microseconds=now_ns // 1_000)
         hour = now.hour + now.minute / 60 + now.second / 3_600
@@ -60,7 +61,7 @@ class OtherUsers:
         share = np.clip(share, 0.0, FRACTION_MAX)
         self.fraction[self._lines] = share
         left_ps = np.minimum(np.ceil(self._full_ps / (1 - share)).astype(np.int64), PS_PER_BYTE_MAX)
-        return SetStationRates(self._station, left_ps)
+        return SetStationService(self._station, self._fixed_ns, left_ps)
 
     def _conference_share(self, now: datetime, hour: float) -> NDArray[np.float64]:
         extra = np.zeros(len(self._background.profiles))

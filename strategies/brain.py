@@ -69,9 +69,17 @@ Event = SlotStarted | TelemetryArrived | RunEnded
 
 @dataclass(frozen=True)
 class SetPlan:
-    """Exchanges that are submitted from now on follow this plan."""
+    """What takes its route from now on follows this plan.
+
+    Attributes
+    ----------
+    plan : Plan
+    reroute : bool
+        Exchanges under way go over to their new way too, where that passes the place where they are.
+    """
 
     plan: Plan
+    reroute: bool = False
 
 
 Command = SetPlan

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from traces.schema import COLUMNS, FORMAT_MAJOR, FORMAT_MINOR, METADATA, METADATA_KEY, PRIORITY_MAX
+from router_core.vocabulary import PRIORITY_MAX
+from traces.schema import COLUMNS, FORMAT_MAJOR, FORMAT_MINOR, METADATA, METADATA_KEY
 
 
 def format_document() -> str:

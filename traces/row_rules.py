@@ -12,9 +12,9 @@ from router_core.catalogue import SharingRule
 from router_core.exchanges import NO_DEADLINE, NO_LABEL, Exchanges
 from router_core.platform import Platform
 from router_core.units import PAYLOAD_BYTES_MAX
-from router_core.vocabulary import Mode, TaskKind
+from router_core.vocabulary import PRIORITY_MAX, Mode, TaskKind
 from traces.reader import NameMap
-from traces.schema import PRIORITY_MAX, TraceInfo
+from traces.schema import TraceInfo
 
 NOTHING_SUBMITTED: Final = -1
 

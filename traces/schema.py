@@ -15,11 +15,11 @@ from router_core.errors import BadInputError
 from router_core.exchanges import DTYPES, FIELDS
 from router_core.platform import Platform
 from router_core.units import DURATION_NS_MAX
+from router_core.vocabulary import PRIORITY_MAX
 
 FORMAT_MAJOR: Final = 1
 FORMAT_MINOR: Final = 0
 METADATA_KEY: Final = b"exchange_trace"
-PRIORITY_MAX: Final = 7
 YEARS: Final = (1950, 2200)
 
 

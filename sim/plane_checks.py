@@ -1,0 +1,89 @@
+"""What every data plane refuses before it touches anything: batches and commands that break a rule, by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.errors import BadInputError
+from router_core.exchanges import DTYPES, Exchanges
+from router_core.network import Network
+from router_core.network_builder import SERVERS_MAX
+from router_core.units import DURATION_NS_MAX, PAYLOAD_BYTES_MAX, PS_PER_BYTE_MAX
+from router_core.vocabulary import PRIORITY_MAX
+from sim.data_plane import PlaneCommand, SetStationServers, SetStationService, SetStationUp
+
+EXCHANGES_MAX: Final = 2**31 - 2
+_USED: Final = ("submitted_ns", "source", "target", "payload_bytes", "priority")
+
+
+def check_batch(network: Network, batch: Exchanges, first_id: int, earliest_ns: int) -> None:
+    """Refuse a batch whose first row would get the id `first_id`, if a row breaks a rule; traces have stricter ones.
+
+    Raises
+    ------
+    BadInputError
+        Naming the first exchange and column that break a rule, columns in the order of the table.
+    """
+    for name in _USED:
+        column = getattr(batch, name)
+        if column.dtype != DTYPES[name] or column.shape != (len(batch),):
+            rule = f"must be {np.dtype(DTYPES[name]).name} with one row an exchange"
+            raise BadInputError(f"batch.{name}", rule, f"{column.dtype} {column.shape}")
+    if first_id + len(batch) > EXCHANGES_MAX:
+        raise BadInputError("batch", f"a run has at most {EXCHANGES_MAX} exchanges", first_id + len(batch))
+    submitted_ns = batch.submitted_ns
+
+    def refuse(bad: NDArray[np.bool_], name: str, rule: str) -> None:
+        if bad.any():
+            row = int(bad.argmax())
+            raise BadInputError(f"exchange {first_id + row}.{name}", rule, int(getattr(batch, name)[row]))
+
+    refuse(submitted_ns[:1] < earliest_ns, "submitted_ns", f"must not be before {earliest_ns}")
+    backwards = np.zeros(len(batch), dtype=np.bool_)
+    backwards[1:] = submitted_ns[1:] < submitted_ns[:-1]
+    refuse(backwards, "submitted_ns", "must not be before its predecessor")
+    refuse(submitted_ns > DURATION_NS_MAX, "submitted_ns", f"must not be after {DURATION_NS_MAX}")
+    for name, ends in (("source", batch.source), ("target", batch.target)):
+        good = (ends >= 0) & (ends < network.node_count)
+        good &= network.is_endpoint[np.where(good, ends, 0)]
+        refuse(~good, name, "must be an endpoint")
+    refuse(batch.source == batch.target, "target", "must differ from the source")
+    for name, high in (("payload_bytes", PAYLOAD_BYTES_MAX), ("priority", PRIORITY_MAX)):
+        values = getattr(batch, name)
+        refuse((values < 0) | (values > high), name, f"must lie in 0..{high}")
+
+
+def check_command(network: Network, command: PlaneCommand) -> None:
+    """Refuse a command that names what does not exist, or a value out of range; plans are checked way by way.
+
+    Raises
+    ------
+    BadInputError
+        Naming the command's array, the row, and the rule.
+    """
+    match command:
+        case SetStationService(station, fixed_ns, ps_per_byte):
+            place = "service"
+            columns = (
+                ("fixed_ns", fixed_ns, "i8", 1, DURATION_NS_MAX),
+                ("ps_per_byte", ps_per_byte, "i8", 0, PS_PER_BYTE_MAX),
+            )
+        case SetStationServers(station, servers):
+            place, columns = "servers", (("servers", servers, "i4", 1, SERVERS_MAX),)
+        case SetStationUp(station, up):
+            place, columns = "up", (("up", up, "?", 0, 1),)
+        case _:
+            return
+    for name, values, kind, low, high in (("station", station, "i4", 0, network.station_count - 1), *columns):
+        if values.dtype != np.dtype(kind) or values.shape != (len(station),):
+            rule = f"must be {np.dtype(kind).name} with one row a station"
+            raise BadInputError(f"{place}.{name}", rule, f"{values.dtype} {values.shape}")
+        wrong = np.flatnonzero((values < low) | (values > high))
+        if len(wrong):
+            raise BadInputError(f"{place}.{name}[{wrong[0]}]", f"must lie in {low}..{high}", int(values[wrong[0]]))
+    if len(np.unique(station)) < len(station):
+        twice = int(np.flatnonzero(np.bincount(station) > 1)[0])
+        raise BadInputError(f"{place}.station", "must name no station twice", twice)

@@ -1,0 +1,49 @@
+"""The ways of a plan between two endpoints, composed and checked: what a data plane may trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from router_core.errors import BadInputError
+from router_core.network import Network
+from router_core.plan import Choice, Plan, route
+
+
+@dataclass(frozen=True)
+class Ways:
+    """A choice and, for each of its trunks, all stations from endpoint to endpoint."""
+
+    choice: Choice
+    routes: tuple[tuple[int, ...], ...]
+
+
+def ways(network: Network, plan: Plan | None, source: int, target: int) -> Ways | None:
+    """Return the ways from one endpoint to another, `None` if there is no plan or it has none.
+
+    Raises
+    ------
+    BadInputError
+        If a trunk does not join homes of the two, or names a station that does not exist; or if weights are not
+        one for each trunk, not negative, with a positive sum.
+    """
+    if plan is None:
+        return None
+    choice = plan.choice(int(network.node_group[source]), int(network.node_group[target]))
+    if choice is None:
+        return None
+    place = f"plan {network.node_name[source]} > {network.node_name[target]}"
+    weights = choice.weights
+    if len(weights) != len(choice.trunks) or not weights or min(weights) < 0 or not 0 < sum(weights) < 2**62:
+        raise BadInputError(f"{place}.weights", "must be one a trunk, none negative, with a positive sum", weights)
+    routes = []
+    for position, trunk in enumerate(choice.trunks):
+        for end, home, name in ((source, trunk.first, "first"), (target, trunk.last, "last")):
+            if home not in network.homes[end]:
+                rule = f"must be a home of {network.node_name[end]}"
+                raise BadInputError(f"{place}.trunks[{position}].{name}", rule, home)
+        for station in trunk.stations:
+            if not 0 <= station < network.station_count:
+                rule = f"must be a station, 0..{network.station_count - 1}"
+                raise BadInputError(f"{place}.trunks[{position}].stations", rule, station)
+        routes.append(route(network, source, target, trunk))
+    return Ways(choice, tuple(routes))
