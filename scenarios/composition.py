@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from router_core.background import Background
 from router_core.demand_model import DemandModel
 from router_core.errors import BadInputError
-from router_core.network import Network, Pool, frozen
-from router_core.network_builder import NetworkBuilder, Service
+from router_core.network import NO_LIMIT, Network, Pool, frozen
+from router_core.network_builder import Credit, NetworkBuilder, Service
 from router_core.platform import Platform
 from router_core.randomness import stream
-from router_core.vocabulary import Level, NodeKind
+from router_core.vocabulary import Discipline, Level, NodeKind
 from scenarios.composition_catalogue import compose_catalogue, copy_label, copy_name
 from scenarios.geography import fibre_ms
 from scenarios.model_composition import CompositionModel, Member
@@ -42,6 +42,7 @@ def build_composition(model: CompositionModel, template: Platform) -> Platform:
             model.demand.peak_utilisation,
             model.demand.structure_seed,
         ),
+        transport=template.transport,
     )
 
 
@@ -119,7 +120,17 @@ class _Copies:
             int(template.station_fixed_ns[station]),
             int(template.station_ps_per_byte[station]),
             int(template.station_after_ns[station]),
+            Discipline(template.station_discipline[station]),
+            int(template.station_buffer_bytes[station]),
+            int(template.station_spill_fixed_ns[station]),
+            int(template.station_spill_ps_per_byte[station]),
         )
+
+    def _credit(self, node: int) -> Credit | None:
+        limit_bytes = int(self.template.node_credit_bytes[node])
+        if limit_bytes == NO_LIMIT:
+            return None
+        return Credit(limit_bytes, int(self.template.node_credit_return_ns[node]))
 
     def _add_nodes(self, number: int, member: Member) -> None:
         template = self.template
@@ -143,6 +154,7 @@ class _Copies:
                     xy=(float(xy[0]) + member.lon, float(xy[1]) + member.lat),
                     label_zh=copy_label(self.model, member, template.node_label_zh[node]),
                     pool=pool if pool < 0 else number * len(template.pools) + pool,
+                    credit=self._credit(node),
                 )
             except BadInputError as error:
                 raise BadInputError(f"members[{number}].name", error.rule, name) from None
@@ -181,6 +193,7 @@ class _Copies:
                 site=int(self.template.node_site.max() + 1) * len(self.model.members),
                 xy=national.xy,
                 label_zh=national.label_zh,
+                credit=national.service.credit.credit() if national.service.credit else None,
             )
         except BadInputError as error:
             raise BadInputError("national.name", error.rule, national.name) from None

@@ -33,6 +33,7 @@ def build_explicit(model: ExplicitModel) -> Platform:
         catalogue=_catalogue(model, node_unit),
         background=_background(model),
         demand=model.demand.demand(),
+        transport=model.transport.transport(),
     )
 
 
@@ -74,6 +75,8 @@ def _network(model: ExplicitModel) -> tuple[Network, list[int]]:
         node_unit.append(NO_UNIT if node.unit is None else _look_up(units, node.unit, f"{place}.unit", "units"))
         if (node.process is not None) != (kind == NodeKind.CENTRE):
             raise BadInputError(f"{place}.process", "a centre, and nothing else, processes exchanges", node.kind)
+        if node.credit is not None and kind not in ENDPOINTS:
+            raise BadInputError(f"{place}.credit", "only endpoints are held back by credits", node.kind)
         builder.add_node(
             node.name,
             kind,
@@ -85,6 +88,7 @@ def _network(model: ExplicitModel) -> tuple[Network, list[int]]:
             xy=node.xy,
             label_zh=node.label_zh or "",
             pool=NO_POOL if node.pool is None else _look_up(pools, node.pool, f"{place}.pool", "pools"),
+            credit=node.credit.credit() if node.credit else None,
         )
     for index, line in enumerate(model.lines):
         place = f"lines[{index}]"

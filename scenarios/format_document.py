@@ -72,7 +72,7 @@ def _told(table: dict[str, Any]) -> str:
 def _table(table: dict[str, Any]) -> list[str]:
     required = table.get("required", [])
     lines = ["| key | type | allowed | default |", "| --- | --- | --- | --- |"]
-    for key, value in table.get("properties", {}).items():
+    for key, value in sorted(table.get("properties", {}).items(), key=lambda item: item[0] not in required):
         kind, allowed = _kind(value)
         default = "required" if key in required else f"`{_toml(value.get('default'))}`"
         lines.append(f"| `{key}` | {kind} | {allowed} | {default} |")

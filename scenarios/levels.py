@@ -18,8 +18,8 @@ from router_core.vocabulary import Level, NodeKind
 from scenarios.catalogue_drawn import draw_catalogue
 from scenarios.geography import fibre_ms
 from scenarios.levels_rules import CROSSING, check_levels
-from scenarios.model import ServiceModel
 from scenarios.model_levels import BackgroundModel, LevelsModel
+from scenarios.model_service import EndpointModel, ServiceModel
 from scenarios.rules import check_network
 from scenarios.sites import Site, sites_of
 from scenarios.units_drawn import UnitRow, draw_units, front_ends_of
@@ -45,6 +45,7 @@ def build_levels(model: LevelsModel) -> Platform:
         catalogue=draw_catalogue(model, units, build.node_unit),
         background=_background(model, network, build.line_level),
         demand=model.demand.demand(),
+        transport=model.transport.transport(),
     )
 
 
@@ -93,6 +94,7 @@ class _Expansion:
     ) -> int:
         place = self.sites[site]
         self.node_unit.append(unit)
+        credit = service.credit.credit() if isinstance(service, EndpointModel) and service.credit else None
         try:
             return self.builder.add_node(
                 name,
@@ -105,6 +107,7 @@ class _Expansion:
                 xy=xy or place.xy,
                 label_zh=label_zh,
                 pool=pool,
+                credit=credit,
             )
         except BadInputError as error:
             # Names are made of places' names: two places can still make the same node, such as x-a and router x-a.

@@ -7,8 +7,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from router_core.network import Pool
-from router_core.network_builder import SERVERS_MAX, Service
-from router_core.units import MS_NS, SECOND_NS, US_NS, ps_per_byte
+from router_core.network_builder import SERVERS_MAX
+from router_core.units import SECOND_NS
 
 RATE_MBPS_MAX: Final = 8_000_000.0  # one picosecond a byte, the finest a station can say
 
@@ -67,31 +67,6 @@ class Place(Model):
     def xy(self) -> tuple[float, float]:
         """Both as a pair."""
         return self.lon, self.lat
-
-
-class ServiceModel(Model):
-    """How a node serves: parallel servers, fixed time an exchange [us], rate of one server [Mbit/s]."""
-
-    servers: Servers
-    fixed_us: FixedUs
-    rate_mbps: RateMbps
-
-    def service(self) -> Service:
-        """Convert to integer ns and ps."""
-        return Service(self.servers, nanoseconds(self.fixed_us, US_NS), ps_per_byte(self.rate_mbps))
-
-
-class LineModel(Model):
-    """How one direction of a line serves: rate [Mbit/s], fixed time an exchange [us], propagation [ms]."""
-
-    rate_mbps: RateMbps
-    fixed_us: FixedUs
-    propagation_ms: Milliseconds
-
-    def service(self, distance_ms: float = 0.0) -> Service:
-        """Convert to integer ns and ps; `distance_ms` is added to the propagation."""
-        after_ns = nanoseconds(self.propagation_ms + distance_ms, MS_NS)
-        return Service(1, nanoseconds(self.fixed_us, US_NS), ps_per_byte(self.rate_mbps), after_ns)
 
 
 class PoolModel(Model):

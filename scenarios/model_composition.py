@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenarios.model import Detour, Head, LineModel, Model, Name, Place, Seed, ServiceModel, Share, Sigma, Text
+from scenarios.model import Detour, Head, Model, Name, Place, Seed, Share, Sigma, Text
 from scenarios.model_demand import LoadModel
+from scenarios.model_service import EndpointModel, LineModel
 
 
 class Member(Place):
@@ -33,7 +34,7 @@ class NationalEndpoint(Place):
     name: Name
     label_zh: Text
     member: Name
-    service: ServiceModel
+    service: EndpointModel
     line: LineModel
 
 

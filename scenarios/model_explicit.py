@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from scenarios.model import Factor, Head, LineModel, Model, Name, Place, PoolModel, ServiceModel, Text
+from scenarios.model import Factor, Head, Model, Name, Place, PoolModel, Text
 from scenarios.model_background import ProfileModel
 from scenarios.model_demand import DemandModelModel
+from scenarios.model_service import CreditModel, LineModel, ServiceModel
+from scenarios.model_transport import TransportModel
 
 LevelName = Literal["nation", "province", "city", "county"]
 
@@ -32,7 +34,7 @@ class UnitModel(Model):
 
 
 class NodeModel(Place):
-    """One `[[nodes]]`; `process` belongs to centres, `unit` to front-ends and external endpoints."""
+    """One `[[nodes]]`; `process` belongs to centres, `unit` and `credit` to front-ends and external endpoints."""
 
     name: Name
     label_zh: Text | None = None
@@ -44,6 +46,7 @@ class NodeModel(Place):
     process: ServiceModel | None = None
     pool: Name | None = None
     unit: Name | None = None
+    credit: CreditModel | None = None
 
 
 class ExplicitLine(LineModel):
@@ -94,4 +97,5 @@ class ExplicitModel(Head):
     background: list[NamedProfile] = Field(default_factory=list)
     systems: list[SystemModel] = Field(default_factory=list)
     resources: Annotated[list[ResourceModel], Field(min_length=1)]
+    transport: TransportModel = Field(default_factory=TransportModel)
     demand: DemandModelModel

@@ -10,14 +10,12 @@ from scenarios.model import (
     Detour,
     Factor,
     Head,
-    LineModel,
     Model,
     Name,
     Place,
     PoolModel,
     Positive,
     Seed,
-    ServiceModel,
     Share,
     Sigma,
     Small,
@@ -25,6 +23,8 @@ from scenarios.model import (
 )
 from scenarios.model_background import ProfileModel
 from scenarios.model_demand import DemandModelModel
+from scenarios.model_service import EndpointModel, LineModel, ServiceModel
+from scenarios.model_transport import TransportModel
 
 PerUnit = Annotated[int, Field(ge=1, le=50)]
 
@@ -47,11 +47,11 @@ class ByLevel(Model):
 class Services(Model):
     """How the nodes of each kind serve; a centre passes an exchange on or processes it."""
 
-    front_end: ServiceModel
+    front_end: EndpointModel
     router: ServiceModel
     crossing: ServiceModel
     gateway: ServiceModel
-    external: ServiceModel
+    external: EndpointModel
     centre_pass: ByLevel
     centre_process: ByLevel
 
@@ -208,4 +208,5 @@ class LevelsModel(Head):
     neighbour_lines: list[NeighbourLine] = Field(default_factory=list)
     catalogue: CatalogueModel
     background: BackgroundModel
+    transport: TransportModel = Field(default_factory=TransportModel)
     demand: DemandModelModel

@@ -112,6 +112,8 @@ def validated(model: type[_ModelT], data: object) -> _ModelT:
         rule, value = "required key is missing", "nothing"
     elif isinstance(value, dict):
         value = "a table"
+    elif value is None:  # TOML has no such value: a key was left out
+        value = "nothing"
     raise BadInputError(place, rule.replace("Input should", "must").replace("String should", "must"), value)
 
 

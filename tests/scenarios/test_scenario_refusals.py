@@ -10,6 +10,8 @@ from router_core.errors import BadInputError
 
 TOY, JIANGXI, NATIONAL = tables_of("toy"), tables_of("jiangxi"), tables_of("national")
 
+SPILL, CREDIT = {"fixed_us": 1.0, "rate_mbps": 100.0}, {"mb": 1.0, "return_ms": 1.0}
+
 
 def refused(path, place, rule, value=None):
     with pytest.raises(BadInputError) as caught:
@@ -89,6 +91,24 @@ ONE_KEY = [
     (TOY, ("demand", "types", 0, "size", "tail_alpha"), 1.0, "demand.types[0].size.tail_alpha", "greater than 1"),
     (TOY, ("demand", "types", 0, "size", "tail_share"), 0.5, "demand.types[0].size.tail_share", "less than 0.5"),
     (TOY, ("demand", "types", 0, "mode"), "fax", "demand.types[0].mode", "must be 'docking'"),
+    (TOY, ("nodes", 0, "service", "discipline"), "lifo", "nodes[0].service.discipline", "must be 'fifo', 'priority'"),
+    (TOY, ("nodes", 0, "process", "buffer_mb"), -1.0, "nodes[0].process.buffer_mb", "greater than or equal to 0"),
+    (TOY, ("nodes", 0, "process", "buffer_mb"), 8.0, "nodes[0].process.buffer_mb", "`spill` must say"),
+    (TOY, ("nodes", 0, "process", "spill"), SPILL, "nodes[0].process.buffer_mb", "must say how much waits in memory"),
+    (TOY, ("nodes", 0, "process", "spill"), {"fixed_us": 1.0}, "nodes[0].process.spill.rate_mbps", "missing"),
+    (TOY, ("lines", 2, "buffer_mb"), 8.0, "lines[2].buffer_mb", "`spill` must say"),
+    (TOY, ("nodes", 0, "credit"), CREDIT, "nodes[0].credit", "only endpoints are held back"),
+    (TOY, ("nodes", 15, "credit"), {**CREDIT, "return_ms": 0.0}, "nodes[15].credit.return_ms", "equal to 0.001"),
+    (TOY, ("nodes", 15, "credit"), {**CREDIT, "mb": True}, "nodes[15].credit.mb", "must be a valid number"),
+    (TOY, ("transport",), {"chunk_mb": 0.001}, "transport.chunk_mb", "greater than or equal to 0.001024"),
+    (TOY, ("transport",), {"retries": 1_001}, "transport.retries", "less than or equal to 1000"),
+    (TOY, ("transport",), {"retries": 3.0}, "transport.retries", "must be a valid integer"),
+    (TOY, ("transport",), {"backoff_s": 301.0}, "transport.backoff_max_s", "must not be below backoff_s"),
+    (TOY, ("transport",), {"backoff_s": 0.0}, "transport.backoff_s", "greater than or equal to 0.001"),
+    (JIANGXI, ("services", "router", "credit"), CREDIT, "services.router.credit", "unknown key"),
+    (JIANGXI, ("lines", "backbone", "buffer_mb"), 1.0, "lines.backbone.buffer_mb", "nobody waits at a shared station"),
+    (JIANGXI, ("transport", "chunk_mb"), float("inf"), "transport.chunk_mb", "finite number"),
+    (NATIONAL, ("transport",), {"chunk_mb": 8.0}, "transport", "unknown key"),
     (JIANGXI, ("cities", 3, "front_ends"), -1, "cities[3].front_ends", "greater than or equal to 1"),
     (JIANGXI, ("cities", 3, "front_ends"), 2, "cities[3].front_ends", "at least one front-end"),
     (JIANGXI, ("cities", 3, "counties", 1, "units"), 9, "cities[3].counties[1].front_ends", "each of the 9 units"),
