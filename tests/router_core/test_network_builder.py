@@ -11,10 +11,10 @@ import pytest
 from made_networks import INSTANT, drawn_network
 
 from router_core.errors import BadInputError
-from router_core.network import NO_GROUP, NO_POOL, NO_STATION, Network, Pool
-from router_core.network_builder import SERVERS_MAX, NetworkBuilder, Service
+from router_core.network import NO_GROUP, NO_LIMIT, NO_POOL, NO_STATION, Network, Pool
+from router_core.network_builder import BUFFER_BYTES_MAX, SERVERS_MAX, Credit, NetworkBuilder, Service
 from router_core.units import DURATION_NS_MAX, PS_PER_BYTE_MAX
-from router_core.vocabulary import NodeKind, StationRole
+from router_core.vocabulary import Discipline, NodeKind, StationRole
 
 
 def started() -> NetworkBuilder:
@@ -61,6 +61,34 @@ REFUSALS = {
     "too slow": (add_node(service=Service(1, 1, PS_PER_BYTE_MAX + 1)), "node new.ps_per_byte", "0.."),
     "negative delay": (add_node(service=Service(1, 1, 0, -1)), "node new.after_ns", "0.."),
     "endless delay": (add_node(service=Service(1, 1, 0, DURATION_NS_MAX + 1)), "node new.after_ns", "0.."),
+    "buffer below no limit": (add_node(service=Service(1, 1, 0, buffer_bytes=-2)), "node new.buffer_bytes", "-1.."),
+    "buffer above all": (
+        add_node(service=Service(1, 1, 0, buffer_bytes=BUFFER_BYTES_MAX + 1)),
+        "node new.buffer_bytes",
+        "-1..",
+    ),
+    "negative spill": (add_node(service=Service(1, 1, 0, spill_fixed_ns=-1)), "node new.spill_fixed_ns", "0.."),
+    "slow spill": (
+        add_line("router", "centre", service=Service(1, 1, 0, spill_ps_per_byte=PS_PER_BYTE_MAX + 1)),
+        "line router - centre.spill_ps_per_byte",
+        "0..",
+    ),
+    "buffer where nobody waits": (
+        add_node(service=Service(1, 1, 0, discipline=Discipline.SHARING, buffer_bytes=0)),
+        "node new.buffer_bytes",
+        "nobody waits",
+    ),
+    "credit of a router": (add_node(credit=Credit(1, 1)), "node new.credit", "only endpoints"),
+    "negative credit": (
+        add_node(kind=NodeKind.FRONT_END, credit=Credit(-1, 1)),
+        "node new.credit.limit_bytes",
+        "0..",
+    ),
+    "credit that is back at once": (
+        add_node(kind=NodeKind.EXTERNAL, credit=Credit(1, 0)),
+        "node new.credit.return_ns",
+        "1..",
+    ),
     "processing without a server": (
         add_node(kind=NodeKind.CENTRE, process=Service(0, 1, 0)),
         "node new.process.servers",
@@ -162,24 +190,38 @@ def test_what_is_built_fits_together(seed):
 
 
 def test_services_go_to_their_stations():
-    services = [Service(number, 10 * number, 100 * number, 1_000 * number) for number in range(1, 6)]
+    # Each number is said once, so that none can end up in another's place.
+    services = [
+        Service(
+            number,
+            10 * number,
+            100 * number,
+            1_000 * number,
+            Discipline.PRIORITY if number % 2 else Discipline.FIFO,
+            10_000 * number,
+            100_000 * number,
+            1_000_000 + number,
+        )
+        for number in range(1, 6)
+    ]
     builder = NetworkBuilder(("outer",))
     centre = builder.add_node("centre", NodeKind.CENTRE, service=services[0], process=services[1])
-    front_end = builder.add_node("front", NodeKind.FRONT_END, service=services[2])
+    front_end = builder.add_node("front", NodeKind.FRONT_END, service=services[2], credit=Credit(77, 88))
     gateway = builder.add_node("gate", NodeKind.GATEWAY, service=services[3])
     builder.add_line(front_end, centre, service=services[4])
     builder.add_line(centre, gateway, service=services[0])
     network = builder.build()
 
     def service(station: int) -> Service:
-        columns = ("servers", "fixed_ns", "ps_per_byte", "after_ns")
-        return Service(*(int(getattr(network, f"station_{column}")[station]) for column in columns))
+        return Service(*(int(getattr(network, f"station_{field.name}")[station]) for field in fields(Service)))
 
     assert service(network.node_station[centre]) == services[0]
     assert service(network.node_process_station[centre]) == services[1]
     assert service(network.node_station[front_end]) == services[2]
     assert service(network.node_station[gateway]) == services[3]
     assert network.node_process_station[gateway] == NO_STATION
+    assert network.node_credit_bytes.tolist() == [NO_LIMIT, 77, NO_LIMIT]
+    assert network.node_credit_return_ns.tolist() == [1, 88, 1]
     for line in (0, 1):
         assert service(network.line_station[line]) == services[4]
     assert network.access_station == {
