@@ -72,7 +72,7 @@ def read_document(name_or_path: str, folder: Path | None = None, chain: tuple[st
         If it cannot be found, read, decoded or parsed, or extends itself.
     """
     file, own_folder, content = _content(name_or_path, folder)
-    data = _parsed(file, content)
+    data = parsed(file, content)
     identity = str(own_folder / file) if own_folder else file
     if "extends" not in data:
         return Document(file, own_folder, data)
@@ -95,6 +95,29 @@ def read_document(name_or_path: str, folder: Path | None = None, chain: tuple[st
     appended: dict[str, int] = {}
     merged = _merge(base.data, data, "", appended)
     return Document(file, own_folder, merged, base, appended)
+
+
+def parsed(file: str, content: bytes) -> dict[str, Any]:
+    """Return the tables of a TOML file, or raise `BadInputError` naming file, line and column."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise BadInputError(
+            f"line {line}", "must be UTF-8 text", content[error.start : error.start + 4], file
+        ) from None
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise BadInputError("the file", "must not nest so deeply", "too many brackets", file) from None
+    except ValueError as error:
+        found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        lines = text.splitlines()
+        number = int(found[1]) if found else len(lines)
+        place = f"line {number}, column {found[2]}" if found else "end of the file"
+        shown = lines[number - 1].strip() if 1 <= number <= len(lines) else ""
+        message = re.sub(r"\s*\(at .*\)$", "", str(error))
+        raise BadInputError(place, f"must be valid TOML: {message}", shown, file) from None
 
 
 def validated(model: type[_ModelT], data: object) -> _ModelT:
@@ -142,28 +165,6 @@ def _content(name_or_path: str, folder: Path | None) -> tuple[str, Path | None, 
         return str(path), path.parent, path.read_bytes()
     except (OSError, ValueError):
         raise BadInputError("scenario", rule, name_or_path) from None
-
-
-def _parsed(file: str, content: bytes) -> dict[str, Any]:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadInputError(
-            f"line {line}", "must be UTF-8 text", content[error.start : error.start + 4], file
-        ) from None
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise BadInputError("the file", "must not nest so deeply", "too many brackets", file) from None
-    except ValueError as error:
-        found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
-        lines = text.splitlines()
-        number = int(found[1]) if found else len(lines)
-        place = f"line {number}, column {found[2]}" if found else "end of the file"
-        shown = lines[number - 1].strip() if 1 <= number <= len(lines) else ""
-        message = re.sub(r"\s*\(at .*\)$", "", str(error))
-        raise BadInputError(place, f"must be valid TOML: {message}", shown, file) from None
 
 
 def _merge(base: dict[str, Any], extra: dict[str, Any], path: str, appended: dict[str, int]) -> dict[str, Any]:
