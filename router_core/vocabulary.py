@@ -38,7 +38,7 @@ class StationRole(IntEnum):
 
 
 class Discipline(IntEnum):
-    """Whom a station serves next: first come, first served; the most urgent class, not pre-emptive; all, in equal shares."""
+    """Whom a station serves next: who came first; the most urgent class, not pre-emptive; all, in equal shares."""
 
     FIFO = 0
     PRIORITY = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,7 @@ def check_command(network: Network, command: PlaneCommand) -> None:
     BadInputError
         Naming the command's array, the row, and the rule.
     """
+    columns: tuple[tuple[str, NDArray[Any], str, int, int], ...]
     match command:
         case SetStationService(station, fixed_ns, ps_per_byte):
             place = "service"

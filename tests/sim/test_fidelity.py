@@ -25,7 +25,7 @@ from router_core.network import Network
 from router_core.network_builder import NetworkBuilder, Service
 from router_core.plan import Trunk, route
 from router_core.vocabulary import NodeKind
-from sim.reference_plane import ReferencePlane, Station
+from sim.reference_plane import ReferencePlane
 from strategies.brain import SetPlan
 
 FALSE_ALARM = 1e-5
@@ -188,18 +188,10 @@ def test_m_g_1(service, second_moment, load, kept):
     check(sample.of(sample.waited > 0), load, wrong=load**2, within=0.04)
 
 
-class OwnServices(Station):
-    """A station that draws each service anew: with a payload of 1,000 bytes, ps a byte is the service in ns."""
-
-    __slots__ = ("draws",)
-
-    @property
-    def ps_per_byte(self) -> int:
-        return next(self.draws)
-
-    @ps_per_byte.setter
-    def ps_per_byte(self, value: int) -> None:
-        pass
+def own_services(draws: NDArray[np.int64]) -> Callable[[object], int]:
+    """What a station takes for each service in turn, which no payload could give: a nanosecond and what was drawn."""
+    rest = iter(draws.tolist())
+    return lambda chunk: 1 + next(rest)
 
 
 @dataclass(frozen=True)
@@ -230,9 +222,7 @@ class Tandem:
         """Time in both stations together [mean services]; `services` replaces what payloads would take, if given."""
         plane = ReferencePlane(self.network)
         for index, draws in zip(self.stations, services, strict=False):
-            station = OwnServices(servers=1, fixed_ns=1, ps_per_byte=0, after_ns=0)
-            station.draws = iter(draws.tolist())
-            plane._stations[index] = station
+            plane.stations[index]._service_ns = own_services(draws)
         plane.apply(SetPlan(self.plan))
         plane.submit(exchanges(submitted_ns, 0, 3, payload))
         plane.advance(int(submitted_ns[-1]) + 10_000 * UNIT_NS)

@@ -18,11 +18,11 @@ from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges, concatenate
 from router_core.network import Network
 from router_core.units import PAYLOAD_BYTES_MAX
-from sim.data_plane import Outcome, Refusal, SetStationRates, Snapshot
+from sim.data_plane import Outcome, Refusal, SetStationService, Snapshot
 from sim.reference_plane import ReferencePlane
 from strategies.brain import SetPlan
 
-SEEDS = range(150)
+SEEDS = range(60)
 SETTLED_NS = 10**9
 
 
@@ -90,7 +90,8 @@ def drive(drawn: Drawn, random: Random, *, hurry: float = 0.5) -> tuple[list[Sna
 
     timetable = [(at, 0, SetPlan(plan)) for at, plan in drawn.plans]
     for at, station, rate in drawn.rates:
-        timetable.append((at, 0, SetStationRates(np.array([station], "i4"), np.array([rate], "i8"))))
+        fixed_ns = drawn.network.station_fixed_ns[[station]]
+        timetable.append((at, 0, SetStationService(np.array([station], "i4"), fixed_ns, np.array([rate], "i8"))))
     timetable += [(at, 1, None) for at in drawn.looks]
     for at, _, command in sorted(timetable, key=lambda entry: entry[:2]):
         go(at)

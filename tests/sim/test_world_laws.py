@@ -21,7 +21,7 @@ from router_core.network_builder import NetworkBuilder, Service
 from router_core.platform import Platform
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from router_core.vocabulary import NodeKind
-from sim.data_plane import PlaneCommand, SetStationRates
+from sim.data_plane import PlaneCommand, SetStationService
 from sim.metrics import summary
 from sim.other_users import CONFERENCE_HOURS, OtherUsers
 from sim.reference_plane import ReferencePlane
@@ -65,7 +65,7 @@ class WatchedPlane(ReferencePlane):
         super().submit(batch)
 
     def apply(self, command: PlaneCommand) -> None:
-        if isinstance(command, SetStationRates):
+        if isinstance(command, SetStationService):
             self.rates.append((self.snapshot().now_ns, command.station.tolist(), command.ps_per_byte.tolist()))
         super().apply(command)
 

@@ -1,0 +1,67 @@
+"""What became of the exchanges, and how many of them are where."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final
+
+import numpy as np
+
+from sim.data_plane import Outcome, Refusal
+
+NOT_DELIVERED: Final = -1
+
+
+class Ledger:
+    """Accounts of all exchanges handed over, by id.
+
+    Attributes
+    ----------
+    submitted, delivered, refused : int
+        Exchanges so far.
+    retrying : int
+        Chunks that wait for their next attempt now.
+    """
+
+    def __init__(self) -> None:
+        self.submitted = 0
+        self.delivered = 0
+        self.refused = 0
+        self.retrying = 0
+        self._delivered_ns = array("q")
+        self._refusal = array("b")
+        self._retries = array("i")
+
+    def __len__(self) -> int:
+        return len(self._refusal)
+
+    def open(self, count: int) -> None:
+        """Open accounts for so many further exchanges."""
+        self._delivered_ns.extend([NOT_DELIVERED] * count)
+        self._refusal.extend([Refusal.NOT_REFUSED] * count)
+        self._retries.extend([0] * count)
+
+    def deliver(self, number: int, now_ns: int) -> None:
+        """All chunks of an exchange have been delivered."""
+        assert self._delivered_ns[number] == NOT_DELIVERED, "nothing is delivered twice"
+        assert self._refusal[number] == Refusal.NOT_REFUSED, "nothing refused is delivered"
+        self._delivered_ns[number] = now_ns
+        self.delivered += 1
+
+    def refuse(self, number: int, reason: Refusal) -> None:
+        """An exchange is refused."""
+        assert self._refusal[number] == Refusal.NOT_REFUSED, "nothing is refused twice"
+        self._refusal[number] = reason
+        self.refused += 1
+
+    def try_again(self, number: int) -> None:
+        """A chunk of an exchange is tried again."""
+        self._retries[number] += 1
+
+    def outcome(self) -> Outcome:
+        """Return what became of every exchange."""
+        return Outcome(
+            np.array(self._delivered_ns, dtype=np.int64),
+            np.array(self._refusal, dtype=np.int8),
+            np.array(self._retries, dtype=np.int32),
+        )
