@@ -20,7 +20,7 @@ help:
 
 # Two stamps: what runs needs, and what development needs on top. Hashes are required for both.
 # A change of an extension's source alone rebuilds it.
-EXTENSIONS := $(wildcard router_core/*.pyx router_core/*.pxd)
+EXTENSIONS := $(wildcard router_core/*.pyx router_core/*.pxd router_core/engine/*.pyx router_core/engine/*.pxd)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

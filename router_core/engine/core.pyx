@@ -1,0 +1,629 @@
+"""The engine as Python sees it: checked calls around plain C state.
+
+Whoever calls has checked what users gave, and named what was wrong; the checks here are the last line, so that no
+call from Python, however wrong, reads or writes out of bounds. They raise `ValueError`.
+"""
+from enum import IntEnum
+
+import numpy as np
+
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from router_core.engine.fifo cimport fifo_plan, fifo_revoke, fifo_set_servers, fifo_settle, fifo_stop
+from router_core.engine.moves cimport DONE, FAILED, PAUSED, WANTS_WAYS, fail, pick, run
+from router_core.engine.priority cimport priority_stop, wake_at
+from router_core.engine.sharing cimport share_set_rate, share_set_servers, share_spent_ns, share_stop
+from router_core.engine.state cimport *
+from router_core.engine.wheel cimport wheel_free, wheel_init
+from router_core.spread cimport mix
+
+cdef int64_t INSTANT_MAX = (<int64_t> 1) << TIME_NS_MAX_SHIFT
+
+
+class Run(IntEnum):
+    """How `Engine.run` came back."""
+
+    DONE = 0
+    WANTS_WAYS = 1
+    PAUSED = 2
+
+
+def _need(bint good, str what):
+    if not good:
+        raise ValueError(f"engine: {what}")
+
+
+cdef class Engine:
+    """Chunks over stations between control events.
+
+    Parameters
+    ----------
+    stations : dict of arrays (S,)
+        ``servers`` int32; ``fixed_ns``, ``ps_per_byte``, ``after_ns``, ``buffer_bytes``, ``spill_fixed_ns``,
+        ``spill_ps_per_byte`` int64; ``discipline``, ``processes`` int8 (whether it is exchange processing).
+    credit_bytes, credit_return_ns : int64 (N,)
+        Of each node; -1 bytes: not held back.
+    chunk_bytes, retries_max, backoff_ns, backoff_ns_max : int
+        As in `router_core.transport.Transport`.
+
+    Raises
+    ------
+    ValueError
+        If a call breaks a rule; nothing has changed then.
+    MemoryError, OverflowError
+        If there is no memory left, or an instant passes 2**62 ns; the engine refuses every further call then.
+    """
+
+    cdef State state
+    cdef list _held_batches
+    cdef bint _broken
+    cdef bint _running
+    cdef int32_t[::1] _credit_of_node
+
+    def __cinit__(self):
+        memset(&self.state, 0, sizeof(State))
+
+    def __init__(self, dict stations, int64_t[::1] credit_bytes, int64_t[::1] credit_return_ns, *,
+                 int64_t chunk_bytes, int32_t retries_max, int64_t backoff_ns, int64_t backoff_ns_max):
+        cdef State *e = &self.state
+        cdef int32_t[::1] servers = stations["servers"]
+        cdef int64_t[::1] fixed_ns = stations["fixed_ns"]
+        cdef int64_t[::1] ps_per_byte = stations["ps_per_byte"]
+        cdef int64_t[::1] after_ns = stations["after_ns"]
+        cdef int64_t[::1] buffer_bytes = stations["buffer_bytes"]
+        cdef int64_t[::1] spill_fixed_ns = stations["spill_fixed_ns"]
+        cdef int64_t[::1] spill_ps_per_byte = stations["spill_ps_per_byte"]
+        cdef int8_t[::1] discipline = stations["discipline"]
+        cdef int8_t[::1] processes = stations["processes"]
+        cdef Py_ssize_t count = servers.shape[0]
+        cdef Py_ssize_t i, line
+        cdef Station *station
+        cdef Credit *credit
+        _need(e.stations == NULL, "is made once")
+        for column in stations.values():
+            _need(len(column) == count, "columns of stations have one length")
+        _need(0 < count < 2**30, "has stations")
+        _need(credit_bytes.shape[0] == credit_return_ns.shape[0], "columns of nodes have one length")
+        _need(chunk_bytes == 0 or chunk_bytes >= 2**10, "chunk_bytes >= 1024")
+        _need(0 <= retries_max <= 1000 and 1 <= backoff_ns <= backoff_ns_max <= 10**18, "retries and back-off")
+        _need(wheel_init(&e.wheel) == 0, "memory")
+        self._held_batches = []
+        e.chunk_bytes = chunk_bytes
+        e.retries_max = retries_max
+        e.backoff_ns = backoff_ns
+        e.backoff_ns_max = backoff_ns_max
+        e.failed_station = e.wanted_pair = e.free_chunk = e.free_file = NONE
+        e.stations = <Station *> calloc(count, sizeof(Station))
+        e.credits = <Credit *> calloc(credit_bytes.shape[0] + 1, sizeof(Credit))
+        if e.stations == NULL or e.credits == NULL:
+            raise MemoryError
+        for i in range(count):
+            _need(1 <= servers[i] <= 10**6, "servers")
+            _need(1 <= fixed_ns[i] <= 10**18 and 0 <= after_ns[i] <= 10**18 and 0 <= spill_fixed_ns[i] <= 10**18, "times")
+            _need(0 <= ps_per_byte[i] <= 8_000_000 and 0 <= spill_ps_per_byte[i] <= 8_000_000, "rates")
+            _need(FIFO <= discipline[i] <= SHARING, "disciplines")
+            station = &e.stations[i]
+            station.servers = servers[i]
+            station.fixed_ns = fixed_ns[i]
+            station.ps_per_byte = ps_per_byte[i]
+            station.after_ns = after_ns[i]
+            station.buffer_bytes = buffer_bytes[i]
+            station.buffered = buffer_bytes[i] >= 0
+            station.spill_fixed_ns = spill_fixed_ns[i]
+            station.spill_ps_per_byte = spill_ps_per_byte[i]
+            station.discipline = discipline[i]
+            station.processes = processes[i]
+            station.wake_ns = NONE
+            e.station_count += 1
+            if station.discipline == PRIORITY:
+                station.queue = <Queue *> calloc(1, sizeof(Queue))
+                if station.queue == NULL:
+                    raise MemoryError
+                for line in range(CLASSES):
+                    station.queue.lists[line].head = NONE
+            elif station.discipline == SHARING:
+                station.share = <Share *> calloc(1, sizeof(Share))
+                if station.share == NULL:
+                    raise MemoryError
+                station.share.pending_ns = NONE
+        self._credit_of_node = np.full(credit_bytes.shape[0], NONE, dtype=np.int32)
+        for i in range(credit_bytes.shape[0]):
+            if credit_bytes[i] >= 0:
+                _need(1 <= credit_return_ns[i] <= 10**18, "credit_return_ns")
+                credit = &e.credits[e.credits_count]
+                credit.limit_bytes = credit_bytes[i]
+                credit.return_ns = credit_return_ns[i]
+                for line in range(CLASSES):
+                    credit.lists[line].head = NONE
+                self._credit_of_node[i] = e.credits_count
+                e.credits_count += 1
+
+    def __dealloc__(self):
+        cdef State *e = &self.state
+        cdef int32_t i
+        for i in range(e.station_count):
+            free(e.stations[i].ends)
+            free(e.stations[i].ring)
+            free(e.stations[i].orphans)
+            if e.stations[i].queue != NULL:
+                free(e.stations[i].queue.newcomers)
+                free(e.stations[i].queue)
+            if e.stations[i].share != NULL:
+                free(e.stations[i].share.heap)
+                free(e.stations[i].share)
+        wheel_free(&e.wheel)
+        free(e.stations)
+        free(e.credits)
+        free(e.chunks)
+        free(e.files)
+        free(e.pairs)
+        free(e.table)
+        free(e.ways)
+        free(e.arena)
+        free(e.batches)
+        free(e.delivered_ns)
+        free(e.refusal)
+        free(e.retries)
+
+    cdef int _enter(self) except -1:
+        if self.state.stations == NULL:
+            raise ValueError("engine: was not made")
+        if self._broken:
+            raise ValueError("engine: has failed before")
+        if self._running:
+            raise ValueError("engine: is running in another thread")
+        return 0
+
+    cdef int _leave(self) except -1:
+        # What went wrong without the GIL is said now.
+        cdef State *e = &self.state
+        if e.failed_station != NONE:
+            self._broken = True
+            raise OverflowError(e.failed_station)
+        if e.out_of_memory or e.wheel.out_of_memory:
+            self._broken = True
+            raise MemoryError("the engine has no memory left")
+        return 0
+
+    @property
+    def now_ns(self):
+        """Everything before this instant has happened."""
+        return self.state.now_ns
+
+    # Ways.
+
+    def pairs(self, const int32_t[::1] source, const int32_t[::1] target, int32_t[::1] pair):
+        """Fill (n,) with the numbers of pairs of nodes, new ones where a pair has not been seen."""
+        cdef Py_ssize_t nodes = self._credit_of_node.shape[0]
+        cdef Py_ssize_t i
+        self._enter()
+        _need(source.shape[0] == target.shape[0] == pair.shape[0], "columns have one length")
+        for i in range(source.shape[0]):
+            if not (0 <= source[i] < nodes and 0 <= target[i] < nodes):
+                raise ValueError(f"engine: row {i}")
+            pair[i] = self._pair(source[i], target[i])
+
+    cdef int32_t _pair(self, int32_t source, int32_t target) except -1:
+        # An open hash table, at most half full.
+        cdef State *e = &self.state
+        cdef Pair *pair
+        cdef uint64_t place
+        if 2 * (e.pairs_count + 1) > e.table_size:
+            self._grow_pairs()
+        place = mix((<uint64_t> source << 32) | <uint64_t> target) & <uint64_t> (e.table_size - 1)
+        while e.table[place] != NONE:
+            pair = &e.pairs[e.table[place]]
+            if pair.source == source and pair.target == target:
+                return e.table[place]
+            place = (place + 1) & <uint64_t> (e.table_size - 1)
+        e.table[place] = e.pairs_count
+        pair = &e.pairs[e.pairs_count]
+        memset(pair, 0, sizeof(Pair))
+        pair.source = source
+        pair.target = target
+        pair.generation = pair.mark = NONE
+        pair.credit = self._credit_of_node[source]
+        e.pairs_count += 1
+        return e.pairs_count - 1
+
+    cdef int _grow_pairs(self) except -1:
+        cdef State *e = &self.state
+        cdef int64_t size = 2 * e.table_size if e.table_size else 1024
+        cdef uint64_t place
+        cdef int32_t i
+        cdef int32_t *table
+        cdef Pair *pairs
+        _need(size < 2**31, "pairs")
+        pairs = <Pair *> realloc(e.pairs, size // 2 * sizeof(Pair))
+        if pairs == NULL:
+            raise MemoryError
+        e.pairs = pairs
+        table = <int32_t *> malloc(size * sizeof(int32_t))
+        if table == NULL:
+            raise MemoryError
+        memset(table, 0xFF, size * sizeof(int32_t))
+        for i in range(e.pairs_count):
+            place = mix((<uint64_t> pairs[i].source << 32) | <uint64_t> pairs[i].target) & <uint64_t> (size - 1)
+            while table[place] != NONE:
+                place = (place + 1) & <uint64_t> (size - 1)
+            table[place] = i
+        free(e.table)
+        e.table = table
+        e.table_size = size
+        return 0
+
+    def forget_ways(self):
+        """Begin a new plan: every pair's ways must be bound anew before it is used."""
+        self._enter()
+        self.state.generation += 1
+        self.state.ways_count = 0
+
+    def intern(self, tuple stations):
+        """Store a route, a tuple of at least two stations, and return its place."""
+        cdef State *e = &self.state
+        cdef int64_t count = len(stations)
+        cdef int64_t size, i
+        cdef int32_t *grown
+        self._enter()
+        _need(2 <= count <= 60_000, "a route has two stations or more")
+        for station in stations:
+            _need(0 <= station < e.station_count, "a route passes stations that exist")
+        _need(e.arena_count + count + 2 < 2**31, "routes")
+        if e.arena_count + count + 2 > e.arena_size:
+            size = max(2 * e.arena_size, e.arena_count + count + 2, 4096)
+            grown = <int32_t *> realloc(e.arena, size * sizeof(int32_t))
+            if grown == NULL:
+                raise MemoryError
+            e.arena = grown
+            e.arena_size = size
+        e.arena[e.arena_count] = ROUTE_BEGINS
+        for i in range(count):
+            e.arena[e.arena_count + 1 + i] = stations[i]
+        e.arena[e.arena_count + 1 + count] = NONE
+        e.arena_count += count + 2
+        return e.arena_count - count - 1
+
+    def bind(self, int32_t pair, list routes, list weights):
+        """Give a pair its ways under the plan in force: places of routes, weights > 0; none if there is no way."""
+        cdef State *e = &self.state
+        cdef Way *grown
+        cdef int64_t size
+        cdef int32_t i
+        self._enter()
+        _need(0 <= pair < e.pairs_count and e.pairs[pair].generation != e.generation, "pair")
+        _need(len(routes) == len(weights) < 2**20, "a weight a route")
+        for place, weight in zip(routes, weights):
+            _need(0 < place < e.arena_count and e.arena[<int64_t> place - 1] == ROUTE_BEGINS, "route")
+            _need(0 < weight < 2**62, "weights are positive")
+        _need(sum(weights) < 2**62, "weights")
+        if e.ways_count + len(routes) > e.ways_size:
+            size = max(2 * e.ways_size, e.ways_count + <int64_t> len(routes), 1024)
+            _need(size < 2**31, "ways")
+            grown = <Way *> realloc(e.ways, size * sizeof(Way))
+            if grown == NULL:
+                raise MemoryError
+            e.ways = grown
+            e.ways_size = <int32_t> size
+        e.pairs[pair].first_way = e.ways_count
+        e.pairs[pair].ways = <int32_t> len(routes)
+        e.pairs[pair].weight = sum(weights)
+        e.pairs[pair].generation = e.generation
+        for i in range(<int32_t> len(routes)):
+            e.ways[e.ways_count].route = routes[i]
+            e.ways[e.ways_count].weight = weights[i]
+            e.ways_count += 1
+
+    def wanted(self, int64_t until_ns):
+        """Return the pairs (number, source, target) to bind now: the one wanted, and those that enter before `until_ns`."""
+        cdef State *e = &self.state
+        cdef int32_t b
+        cdef int64_t row
+        self._enter()
+        found = []
+        self._want(e.wanted_pair, found)
+        e.wanted_pair = NONE
+        row = e.row
+        for b in range(e.batch, e.batches_count):
+            while row < e.batches[b].count and e.batches[b].submitted_ns[row] < until_ns:
+                self._want(e.batches[b].pair[row], found)
+                row += 1
+            if row < e.batches[b].count:
+                break
+            row = 0
+        return found
+
+    def wanted_under_way(self):
+        """Return the pairs of all chunks on their way that are to be bound now, as `wanted` does."""
+        cdef State *e = &self.state
+        cdef int32_t i
+        self._enter()
+        found = []
+        for i in range(e.chunks_used):
+            if e.chunks[i].state != FREE and e.chunks[i].route != NONE:
+                self._want(e.chunks[i].pair, found)
+        return found
+
+    cdef int _want(self, int32_t place, list found) except -1:
+        cdef Pair *pair
+        if place == NONE:
+            return 0
+        pair = &self.state.pairs[place]
+        if pair.generation != self.state.generation and pair.mark != self.state.generation:
+            pair.mark = self.state.generation
+            found.append((place, pair.source, pair.target))
+        return 0
+
+    def reroute(self):
+        """Let chunks under way go over to their new way where it passes the station at which they arrived last."""
+        cdef State *e = &self.state
+        cdef int32_t i, place, hop, passed
+        cdef Chunk *chunk
+        cdef Pair *pair
+        self._enter()
+        for i in range(e.chunks_used):
+            chunk = &e.chunks[i]
+            if chunk.state == FREE or chunk.route == NONE:
+                continue
+            pair = &e.pairs[chunk.pair]
+            _need(pair.generation == e.generation, "all ways are bound")
+            if pair.ways == 0:
+                continue
+            passed = 0
+            for hop in range(chunk.hop + 1):
+                passed += e.stations[e.arena[chunk.route + hop]].processes
+            place = pick(e, pair, chunk.number, chunk.failures)
+            hop = 0
+            while e.arena[place + hop] != NONE:
+                passed -= e.stations[e.arena[place + hop]].processes
+                if e.arena[place + hop] == e.arena[chunk.route + chunk.hop] and passed == 0:
+                    chunk.route = place
+                    chunk.hop = <uint16_t> hop
+                    break
+                hop += 1
+
+    # Exchanges.
+
+    def submit(self, const int64_t[::1] submitted_ns, const int32_t[::1] pair, const int64_t[::1] payload_bytes,
+               const int8_t[::1] priority):
+        """Take in a batch, in order of submission; the arrays are kept until its last row has entered."""
+        cdef State *e = &self.state
+        cdef int64_t count = submitted_ns.shape[0]
+        cdef int64_t i, size
+        cdef int64_t last_ns = e.now_ns
+        cdef Batch *batch
+        cdef Batch *grown
+        self._enter()
+        _need(pair.shape[0] == payload_bytes.shape[0] == priority.shape[0] == count > 0, "columns have one length")
+        _need(e.handed_over + count < 2**31 - 1, "exchanges")
+        if e.batch < e.batches_count:
+            batch = &e.batches[e.batches_count - 1]
+            last_ns = max(last_ns, batch.submitted_ns[batch.count - 1])
+        for i in range(count):
+            if not (last_ns <= submitted_ns[i] <= 10**18 and 0 <= pair[i] < e.pairs_count
+                    and 0 <= payload_bytes[i] <= 2**40 and 0 <= priority[i] < CLASSES):
+                raise ValueError(f"engine: row {i}")
+            last_ns = submitted_ns[i]
+        self._grow_outcome(e.handed_over + count)
+        self._drop_batches()
+        if e.batches_count == e.batches_size:
+            size = 2 * e.batches_size if e.batches_size else 16
+            grown = <Batch *> realloc(e.batches, size * sizeof(Batch))
+            if grown == NULL:
+                raise MemoryError
+            e.batches = grown
+            e.batches_size = <int32_t> size
+        batch = &e.batches[e.batches_count]
+        batch.submitted_ns = &submitted_ns[0]
+        batch.pair = &pair[0]
+        batch.payload_bytes = &payload_bytes[0]
+        batch.priority = &priority[0]
+        batch.count = count
+        batch.first = e.handed_over
+        e.batches_count += 1
+        e.handed_over += count
+        self._held_batches.append((submitted_ns, pair, payload_bytes, priority))
+
+    cdef int _grow_outcome(self, int64_t count) except -1:
+        cdef State *e = &self.state
+        cdef int64_t size = e.outcome_size
+        cdef void *grown
+        if count > size:
+            size = max(count, size + size // 2)
+            grown = realloc(e.delivered_ns, size * sizeof(int64_t))
+            if grown == NULL:
+                raise MemoryError
+            e.delivered_ns = <int64_t *> grown
+            grown = realloc(e.refusal, size)
+            if grown == NULL:
+                raise MemoryError
+            e.refusal = <int8_t *> grown
+            grown = realloc(e.retries, size * sizeof(int32_t))
+            if grown == NULL:
+                raise MemoryError
+            e.retries = <int32_t *> grown
+            e.outcome_size = size
+        memset(&e.delivered_ns[e.handed_over], 0xFF, (count - e.handed_over) * sizeof(int64_t))
+        memset(&e.refusal[e.handed_over], 0, count - e.handed_over)
+        memset(&e.retries[e.handed_over], 0, (count - e.handed_over) * sizeof(int32_t))
+        return 0
+
+    cdef int _drop_batches(self) except -1:
+        # Let go of the batches that have entered.
+        cdef State *e = &self.state
+        cdef int32_t i
+        while e.batch < e.batches_count and e.row == e.batches[e.batch].count:
+            e.batch += 1
+            e.row = 0
+        if e.batch:
+            del self._held_batches[:e.batch]
+            for i in range(e.batch, e.batches_count):
+                e.batches[i - e.batch] = e.batches[i]
+            e.batches_count -= e.batch
+            e.batch = 0
+        return 0
+
+    def run(self, int64_t until_ns, int64_t events_max):
+        """Handle what happens before `until_ns`, at most so many events; return how it came back."""
+        cdef State *e = &self.state
+        cdef int how
+        self._enter()
+        _need(e.now_ns <= until_ns <= INSTANT_MAX, "time never runs back")
+        self._running = True
+        with nogil:
+            how = run(e, until_ns, events_max)
+        self._running = False
+        self._drop_batches()
+        self._leave()
+        return how
+
+    # Commands.
+
+    def set_service(self, int32_t[::1] stations, int64_t[::1] fixed_ns, int64_t[::1] ps_per_byte):
+        """Services that start from now on take this long."""
+        cdef State *e = &self.state
+        cdef Station *station
+        cdef int32_t number
+        cdef Py_ssize_t i
+        self._enter()
+        _need(stations.shape[0] == fixed_ns.shape[0] == ps_per_byte.shape[0], "columns have one length")
+        for i in range(stations.shape[0]):
+            _need(0 <= stations[i] < e.station_count, "station")
+            _need(1 <= fixed_ns[i] <= 10**18 and 0 <= ps_per_byte[i] <= 8_000_000, "service")
+        for i in range(stations.shape[0]):
+            number = stations[i]
+            station = &e.stations[number]
+            if station.discipline == SHARING:
+                station.fixed_ns = fixed_ns[i]
+                share_set_rate(e, station, number, ps_per_byte[i], e.now_ns)
+            elif station.discipline == PRIORITY:
+                station.fixed_ns = fixed_ns[i]
+                station.ps_per_byte = ps_per_byte[i]
+            elif station.fixed_ns != fixed_ns[i] or station.ps_per_byte != ps_per_byte[i]:
+                fifo_revoke(e, station, e.now_ns)
+                station.fixed_ns = fixed_ns[i]
+                station.ps_per_byte = ps_per_byte[i]
+                fifo_plan(e, station, number, e.now_ns)
+        self._leave()
+
+    def set_servers(self, int32_t[::1] stations, int32_t[::1] servers):
+        """Stations have so many servers from now on."""
+        cdef State *e = &self.state
+        cdef Station *station
+        cdef Py_ssize_t i
+        self._enter()
+        _need(stations.shape[0] == servers.shape[0], "columns have one length")
+        for i in range(stations.shape[0]):
+            _need(0 <= stations[i] < e.station_count and 1 <= servers[i] <= 10**6, "servers")
+        for i in range(stations.shape[0]):
+            station = &e.stations[stations[i]]
+            if station.servers == servers[i]:
+                continue
+            if station.discipline == FIFO:
+                fifo_set_servers(e, station, stations[i], servers[i], e.now_ns)
+            elif station.discipline == SHARING:
+                share_set_servers(e, station, stations[i], servers[i], e.now_ns)
+            else:
+                station.servers = servers[i]
+                if station.queue.waiting:
+                    wake_at(e, station, stations[i], e.now_ns)
+        self._leave()
+
+    def set_up(self, int32_t[::1] stations, uint8_t[::1] up):
+        """Stations stop, and what is on them fails; or they return."""
+        cdef State *e = &self.state
+        cdef Station *station
+        cdef Chunk *chunk
+        cdef Py_ssize_t i
+        cdef int32_t index, number
+        cdef bint any_stops = False
+        self._enter()
+        _need(stations.shape[0] == up.shape[0], "columns have one length")
+        for i in range(stations.shape[0]):
+            _need(0 <= stations[i] < e.station_count, "station")
+        for i in range(stations.shape[0]):
+            station = &e.stations[stations[i]]
+            if up[i]:
+                station.stopped = 0
+            elif not station.stopped:
+                station.stopped = STOPS_NOW
+                any_stops = True
+        if any_stops:
+            # Those on the stations, by one look at all chunks under way: who is in service has its end still before it.
+            for index in range(e.chunks_used):
+                chunk = &e.chunks[index]
+                if chunk.state != MOVING and chunk.state != QUEUED and chunk.state != SHARED:
+                    continue
+                number = e.arena[chunk.route + chunk.hop]
+                if e.stations[number].stopped != STOPS_NOW:
+                    continue
+                if chunk.state == MOVING and chunk.due_ns - e.stations[number].after_ns < e.now_ns:
+                    continue  # travels on
+                if chunk.state == MOVING and e.stations[number].discipline == SHARING:
+                    continue
+                e.stations[number].failed += 1
+                fail(e, index, number)
+            for i in range(stations.shape[0]):
+                station = &e.stations[stations[i]]
+                if station.stopped == STOPS_NOW:
+                    station.stopped = 1
+                    if station.discipline == FIFO:
+                        fifo_stop(station, e.now_ns)
+                    elif station.discipline == PRIORITY:
+                        priority_stop(station, e.now_ns)
+                    else:
+                        share_stop(station, e.now_ns)
+        self._leave()
+
+    # What is seen.
+
+    def snapshot(self, int64_t[:, ::1] table):
+        """Fill (6, S): busy [ns], waiting, services begun, their bytes, spilled, failed; return the totals.
+
+        Returns
+        -------
+        tuple of int
+            Exchanges submitted, delivered, refused; chunks held, and waiting for their next attempt.
+        """
+        cdef State *e = &self.state
+        cdef Station *station
+        cdef int32_t i
+        cdef int32_t count = e.station_count
+        cdef int64_t now_ns = e.now_ns
+        self._enter()
+        _need(table.shape[0] == 6 and table.shape[1] == count, "the table's shape")
+        with nogil:
+            for i in range(count):
+                station = &e.stations[i]
+                if station.discipline == FIFO:
+                    if station.ring_count:
+                        fifo_settle(station, now_ns - 1)
+                    table[0, i] = <int64_t> (station.work_ns - <uint64_t> work_to_do(station, now_ns))
+                    table[1, i] = station.ring_count
+                elif station.discipline == PRIORITY:
+                    table[0, i] = <int64_t> (station.work_ns - <uint64_t> work_to_do(station, now_ns))
+                    table[1, i] = station.queue.waiting
+                else:
+                    table[0, i] = <int64_t> station.work_ns + share_spent_ns(station, now_ns)
+                    table[1, i] = 0
+                table[2, i] = station.served
+                table[3, i] = station.served_bytes
+                table[4, i] = station.spilled
+                table[5, i] = station.failed
+        return e.submitted, e.delivered, e.refused, e.held, e.retrying
+
+    def outcome(self, int64_t[::1] delivered_ns, int8_t[::1] refusal, int32_t[::1] retries):
+        """Fill what became of every exchange handed over so far, (n,) each."""
+        cdef State *e = &self.state
+        self._enter()
+        _need(delivered_ns.shape[0] == refusal.shape[0] == retries.shape[0] == e.handed_over, "the columns' length")
+        if e.handed_over:
+            memcpy(&delivered_ns[0], e.delivered_ns, e.handed_over * sizeof(int64_t))
+            memcpy(&refusal[0], e.refusal, e.handed_over)
+            memcpy(&retries[0], e.retries, e.handed_over * sizeof(int32_t))
+
+    @property
+    def handed_over(self):
+        """Exchanges submitted so far, entered or not."""
+        return self.state.handed_over

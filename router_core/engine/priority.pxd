@@ -1,0 +1,96 @@
+# PRIORITY stations: who is served next is known only when a server falls free, so those who wait queue class by class, and
+# the station decides once an instant, after all that moves then. It is woken for that only while somebody waits.
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport realloc
+
+from router_core.engine.fifo cimport fifo_takes, judge
+from router_core.engine.state cimport *
+from router_core.engine.wheel cimport wheel_push
+
+
+cdef inline void wake_at(State *e, Station *station, int32_t number, int64_t time_ns) noexcept nogil:
+    if station.wake_ns != time_ns:
+        station.wake_ns = time_ns
+        wheel_push(&e.wheel, time_ns, decide_key(number), number)
+
+
+cdef inline void priority_start(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
+    cdef Chunk *chunk = &e.chunks[index]
+    cdef int64_t takes_ns = fifo_takes(station, chunk.payload_bytes, chunk.place)
+    if chunk.place == IN_MEMORY:
+        station.memory_bytes -= chunk.payload_bytes
+    station.served += 1
+    station.served_bytes += chunk.payload_bytes
+    station.work_ns += <uint64_t> takes_ns
+    ends_push(e, station, now_ns + takes_ns)
+    chunk.state = MOVING
+    push_move(e, index, now_ns + takes_ns + station.after_ns, number)
+
+
+cdef inline int32_t priority_first(State *e, Queue *queue) noexcept nogil:
+    cdef int32_t line
+    for line in range(CLASSES):
+        if queue.lists[line].head != NONE:
+            queue.waiting -= 1
+            return list_pop(e, &queue.lists[line])
+    return NONE
+
+
+cdef inline void priority_decide(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
+    cdef Queue *queue = station.queue
+    cdef Chunk *chunk
+    cdef int32_t i
+    ends_forget(station, now_ns)
+    while queue.waiting and station.ends_count < station.servers:
+        priority_start(e, station, number, priority_first(e, queue), now_ns)
+    for i in range(queue.newcomers_count):
+        chunk = &e.chunks[queue.newcomers[i]]
+        if chunk.state == QUEUED:
+            chunk.place = judge(station, chunk.payload_bytes)
+    queue.newcomers_count = 0
+    if queue.waiting:
+        wake_at(e, station, number, station.ends[0])
+    else:
+        station.wake_ns = NONE
+
+
+cdef inline void priority_arrive(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
+    cdef Queue *queue = station.queue
+    cdef Chunk *chunk = &e.chunks[index]
+    cdef int32_t size
+    cdef int32_t *grown
+    chunk.state = QUEUED
+    chunk.due_ns = NONE
+    chunk.place = IN_MEMORY
+    if station.buffered:
+        chunk.place = NOT_JUDGED
+        if queue.newcomers_count == queue.newcomers_size:
+            size = 2 * queue.newcomers_size if queue.newcomers_size else 4
+            grown = <int32_t *> realloc(queue.newcomers, size * sizeof(int32_t))
+            if grown == NULL:
+                e.out_of_memory = 1
+                return
+            queue.newcomers = grown
+            queue.newcomers_size = size
+        queue.newcomers[queue.newcomers_count] = index
+        queue.newcomers_count += 1
+    list_append(e, &queue.lists[chunk.priority], index)
+    queue.waiting += 1
+    # Nothing else at this instant: the station may decide at once. All that an instant causes for itself is in the open
+    # bucket already, or will be put there by what is.
+    if e.wheel.open_next < e.wheel.open_count and e.wheel.open_events[e.wheel.open_next].time_ns == now_ns:
+        wake_at(e, station, number, now_ns)
+    else:
+        priority_decide(e, station, number, now_ns)
+
+
+cdef inline void priority_stop(Station *station, int64_t now_ns) noexcept nogil:
+    cdef int32_t line
+    station.work_ns -= <uint64_t> work_to_do(station, now_ns)
+    station.ends_count = 0
+    station.memory_bytes = 0
+    station.wake_ns = NONE
+    station.queue.waiting = 0
+    station.queue.newcomers_count = 0
+    for line in range(CLASSES):
+        station.queue.lists[line].head = NONE

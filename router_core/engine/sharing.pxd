@@ -1,0 +1,169 @@
+# SHARING stations: all are served at once, in equal shares. Virtual time grows as the service that each one gets, so
+# a transfer is done when virtual time has reached its tag, which it gets when it comes (Zhang, SIGCOMM 1990); one heap of tags
+# and one wake-up do. The wake-up moves: an early one is kept and looks again, so a change costs no event mostly.
+from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdlib cimport realloc
+
+from router_core.engine.state cimport *
+from router_core.engine.wheel cimport wheel_push
+
+cdef extern from *:
+    """
+    #define SHARE_UNITS_PER_NS 1024
+
+    static inline wide_t share_grown(wide_t virtual_time, int64_t elapsed_ns, int64_t count, int64_t servers) {
+        wide_t units = (wide_t) elapsed_ns * SHARE_UNITS_PER_NS;
+        return virtual_time + (count <= servers ? units : units * servers / count);
+    }
+    static inline wide_t share_tag(wide_t virtual_time, int64_t takes_ns) {
+        return virtual_time + (wide_t) takes_ns * SHARE_UNITS_PER_NS;
+    }
+    static inline int share_less(wide_t a, wide_t b) { return a < b; }
+    /* How long until the least tag is reached [ns], or INT64_MAX. */
+    static inline int64_t share_until(wide_t tag, wide_t virtual_time, int64_t count, int64_t servers) {
+        wide_t rest = tag > virtual_time ? tag - virtual_time : 0;
+        wide_t unit = SHARE_UNITS_PER_NS;
+        if (count > servers) { rest *= count; unit *= servers; }
+        rest = (rest + unit - 1) / unit;
+        return rest > INT64_MAX ? INT64_MAX : (int64_t) rest;
+    }
+    static inline wide_t share_stretched(wide_t tag, wide_t virtual_time, int64_t new_ps, int64_t old_ps) {
+        wide_t rest = tag > virtual_time ? tag - virtual_time : 0;
+        return virtual_time + (rest * new_ps + old_ps - 1) / old_ps;
+    }
+    """
+    wide_t share_grown(wide_t virtual_time, int64_t elapsed_ns, int64_t count, int64_t servers) noexcept nogil
+    wide_t share_tag(wide_t virtual_time, int64_t takes_ns) noexcept nogil
+    bint share_less(wide_t a, wide_t b) noexcept nogil
+    int64_t share_until(wide_t tag, wide_t virtual_time, int64_t count, int64_t servers) noexcept nogil
+    wide_t share_stretched(wide_t tag, wide_t virtual_time, int64_t new_ps, int64_t old_ps) noexcept nogil
+
+
+cdef inline int64_t share_spent_ns(Station *station, int64_t now_ns) noexcept nogil:
+    # Server time since the last change.
+    return (now_ns - station.share.since_ns) * min(station.share.count, station.servers)
+
+
+cdef inline void share_update(Station *station, int64_t now_ns) noexcept nogil:
+    cdef Share *share = station.share
+    station.work_ns += <uint64_t> share_spent_ns(station, now_ns)
+    if share.count:
+        share.virtual_time = share_grown(share.virtual_time, now_ns - share.since_ns, share.count, station.servers)
+    share.since_ns = now_ns
+
+
+cdef inline void share_wake(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
+    # Note when the next one leaves, and see that an event comes no later.
+    cdef Share *share = station.share
+    cdef int64_t rest_ns
+    if share.count == 0:
+        station.wake_ns = NONE
+        return
+    rest_ns = share_until(share.heap[0].tag, share.virtual_time, share.count, station.servers)
+    if rest_ns >= ((<int64_t> 1) << TIME_NS_MAX_SHIFT) - now_ns:
+        e.failed_station = number
+        return
+    station.wake_ns = now_ns + rest_ns
+    if share.pending_ns == NONE or station.wake_ns < share.pending_ns:
+        share.pending_ns = station.wake_ns
+        wheel_push(&e.wheel, station.wake_ns, leave_key(), number)
+
+
+cdef inline void share_sift_down(Share *share, Transfer transfer) noexcept nogil:
+    cdef int32_t i = 0
+    cdef int32_t child
+    while True:
+        child = 2 * i + 1
+        if child >= share.count:
+            break
+        if child + 1 < share.count and share_less(share.heap[child + 1].tag, share.heap[child].tag):
+            child += 1
+        if not share_less(share.heap[child].tag, transfer.tag):
+            break
+        share.heap[i] = share.heap[child]
+        i = child
+    share.heap[i] = transfer
+
+
+cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
+    cdef Share *share = station.share
+    cdef Chunk *chunk = &e.chunks[index]
+    cdef Transfer transfer
+    cdef Transfer *grown
+    cdef int32_t i, parent, size
+    if share.count == share.size:
+        size = 2 * share.size if share.size else 4
+        grown = <Transfer *> realloc(share.heap, size * sizeof(Transfer))
+        if grown == NULL:
+            e.out_of_memory = 1
+            return
+        share.heap = grown
+        share.size = size
+    share_update(station, now_ns)
+    station.served += 1
+    station.served_bytes += chunk.payload_bytes
+    chunk.state = SHARED
+    chunk.due_ns = NONE
+    transfer.tag = share_tag(
+        share.virtual_time, service_ns(station.fixed_ns, station.ps_per_byte, chunk.payload_bytes)
+    )
+    transfer.chunk = index
+    transfer.unused = 0
+    i = share.count
+    share.count += 1
+    while i > 0:
+        parent = (i - 1) >> 1
+        if not share_less(transfer.tag, share.heap[parent].tag):
+            break
+        share.heap[i] = share.heap[parent]
+        i = parent
+    share.heap[i] = transfer
+    share_wake(e, station, number, now_ns)
+
+
+cdef inline void share_leave(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
+    # An event of the station: those who are done leave, unless it came early.
+    cdef Share *share = station.share
+    cdef int32_t index
+    if share.pending_ns != now_ns:
+        return  # an earlier one was put before it
+    share.pending_ns = NONE
+    if station.wake_ns != now_ns:
+        if station.wake_ns != NONE:
+            share.pending_ns = station.wake_ns
+            wheel_push(&e.wheel, station.wake_ns, leave_key(), number)
+        return
+    share_update(station, now_ns)
+    while share.count and not share_less(share.virtual_time, share.heap[0].tag):
+        index = share.heap[0].chunk
+        share.count -= 1
+        share_sift_down(share, share.heap[share.count])
+        e.chunks[index].state = MOVING
+        push_move(e, index, now_ns + station.after_ns, number)
+    share_wake(e, station, number, now_ns)
+
+
+cdef inline void share_set_rate(State *e, Station *station, int32_t number, int64_t ps_per_byte, int64_t now_ns) noexcept nogil:
+    cdef Share *share = station.share
+    cdef int64_t old = station.ps_per_byte
+    cdef int32_t i
+    station.ps_per_byte = ps_per_byte
+    if old == ps_per_byte:
+        return
+    share_update(station, now_ns)
+    if old:
+        for i in range(share.count):
+            share.heap[i].tag = share_stretched(share.heap[i].tag, share.virtual_time, ps_per_byte, old)
+    share_wake(e, station, number, now_ns)
+
+
+cdef inline void share_set_servers(State *e, Station *station, int32_t number, int32_t servers, int64_t now_ns) noexcept nogil:
+    share_update(station, now_ns)
+    station.servers = servers
+    share_wake(e, station, number, now_ns)
+
+
+cdef inline void share_stop(Station *station, int64_t now_ns) noexcept nogil:
+    share_update(station, now_ns)
+    station.share.count = 0
+    station.wake_ns = NONE

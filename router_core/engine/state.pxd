@@ -1,0 +1,362 @@
+# What the engine keeps: chunks under way, stations, and small containers of theirs. All plain C, used without the GIL.
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memmove, memset
+
+from router_core.engine.wheel cimport Wheel, wheel_push
+
+cdef extern from *:
+    """
+    /* Virtual times of shared stations: 1/1024 ns, and products with counts of transfers, pass 64 bits. */
+    typedef __int128 wide_t;
+    """
+    ctypedef long long wide_t
+
+cdef enum:
+    NONE = -1
+    ROUTE_BEGINS = -2
+    STOPS_NOW = 2
+    CLASSES = 8
+    TIME_NS_MAX_SHIFT = 62
+
+# Disciplines, as in `router_core.vocabulary.Discipline`.
+cdef enum:
+    FIFO = 0
+    PRIORITY = 1
+    SHARING = 2
+
+# What a chunk is doing. All but those that wait in a list have one event in the calendar, due at `due_ns`.
+cdef enum:
+    FREE = 0          # not a chunk
+    MOVING = 1        # planned to be served, in service, or travelling on: arrives at its next station at due_ns
+    QUEUED = 2        # waits at a PRIORITY station
+    SHARED = 3        # is being served by a SHARING station
+    HELD = 4          # waits for credit
+    BACKING_OFF = 5   # enters again at due_ns
+    RELEASED = 6      # a later chunk of its exchange: enters at due_ns
+    ADMITTED = 7      # takes its route at due_ns
+
+# Where a chunk waits.
+cdef enum:
+    IN_MEMORY = 0
+    ON_DISK = 1
+    NOT_JUDGED = 2
+
+# Keys of events: phase, then what orders the events of a phase.
+cdef enum:
+    ID_SHIFT = 31
+
+cdef inline uint64_t move_key(int32_t number, int32_t chunk) noexcept nogil:
+    return (<uint64_t> 1 << 62) | (<uint64_t> number << ID_SHIFT) | <uint64_t> chunk
+
+cdef inline uint64_t credit_key(int64_t payload_bytes) noexcept nogil:
+    return <uint64_t> payload_bytes
+
+cdef inline uint64_t leave_key() noexcept nogil:
+    return <uint64_t> 1 << 61
+
+cdef inline uint64_t decide_key(int32_t station) noexcept nogil:
+    return (<uint64_t> 2 << 62) | <uint64_t> station
+
+cdef inline bint is_move(uint64_t key) noexcept nogil:
+    return (key >> 62) == 1
+
+cdef inline bint is_decide(uint64_t key) noexcept nogil:
+    return (key >> 62) == 2
+
+cdef inline bint is_leave(uint64_t key) noexcept nogil:
+    return (key >> 61) == 1
+
+
+cdef struct Chunk:
+    int64_t due_ns
+    int64_t payload_bytes
+    int32_t number        # the exchange's id
+    int32_t pair
+    int32_t route         # place of the first station in the arena, or NONE
+    int32_t file          # what the chunks of one exchange share, or NONE where it is one
+    int32_t chunk
+    int32_t next          # in a list of those who wait, or of free ones
+    uint16_t hop          # how many stations of the route it has arrived at before this one
+    uint16_t failures
+    uint8_t state
+    uint8_t priority
+    uint8_t place
+    uint8_t unused
+
+
+cdef struct File:
+    int64_t payload_bytes
+    int32_t total
+    int32_t released
+    int32_t delivered
+    int32_t under_way
+    int32_t next_free
+    int32_t given_up
+
+
+cdef struct Waiter:
+    # A planned start of a FIFO station; outlives its chunk's visit until the station is settled.
+    int64_t start_ns
+    int64_t payload_bytes
+    int32_t chunk
+    int32_t place
+
+
+cdef struct List:
+    int32_t head
+    int32_t tail
+
+
+cdef struct Queue:
+    # Those who wait at a PRIORITY station, class by class; and those of them who came at this instant.
+    List lists[CLASSES]
+    int32_t waiting
+    int32_t newcomers_count
+    int32_t newcomers_size
+    int32_t *newcomers
+
+
+cdef struct Transfer:
+    wide_t tag
+    int32_t chunk
+    int32_t unused
+
+
+cdef struct Share:
+    # The transfers under way at a SHARING station, a heap by tag, and its virtual time.
+    wide_t virtual_time
+    int64_t since_ns
+    int64_t pending_ns    # earliest event of this station in the calendar
+    Transfer *heap
+    int32_t count
+    int32_t size
+
+
+cdef struct Station:
+    int64_t free_ns       # one server: when it falls free, after all planned services
+    int64_t fixed_ns
+    int64_t ps_per_byte
+    int64_t after_ns
+    uint64_t work_ns      # planned and begun services; at a SHARING station, what has been spent
+    int64_t served
+    int64_t served_bytes
+    int32_t servers
+    int8_t discipline
+    int8_t stopped
+    int8_t processes
+    int8_t buffered
+    # The ends of services of several servers, a heap; FIFO's are planned ahead.
+    int64_t *ends
+    int32_t ends_count
+    int32_t ends_size
+    Waiter *ring
+    int32_t ring_head
+    int32_t ring_count
+    int32_t ring_size
+    int32_t orphans_count
+    int64_t *orphans      # ends of services on servers that have been taken away
+    int64_t buffer_bytes
+    int64_t memory_bytes  # of those who wait in memory
+    int64_t spill_fixed_ns
+    int64_t spill_ps_per_byte
+    int64_t spilled
+    int64_t failed
+    int64_t wake_ns       # when a PRIORITY station next decides, or a transfer next leaves a SHARING one; or NONE
+    Queue *queue
+    Share *share
+
+
+cdef struct Credit:
+    int64_t limit_bytes
+    int64_t return_ns
+    int64_t outstanding_bytes
+    List lists[CLASSES]
+    int32_t held
+
+
+cdef struct Pair:
+    int32_t source
+    int32_t target
+    int32_t generation    # of the plan that the ways are from
+    int32_t first_way
+    int32_t ways
+    int32_t credit        # of the source, or NONE
+    int32_t mark
+    int32_t unused
+    int64_t weight
+
+
+cdef struct Way:
+    int64_t weight
+    int32_t route
+    int32_t unused
+
+
+cdef struct Batch:
+    const int64_t *submitted_ns
+    const int64_t *payload_bytes
+    const int8_t *priority
+    const int32_t *pair
+    int64_t count
+    int64_t first
+
+
+cdef struct State:
+    Wheel wheel
+    int64_t now_ns
+    int64_t chunk_bytes
+    int64_t backoff_ns
+    int64_t backoff_ns_max
+    int32_t retries_max
+    int32_t station_count
+    int32_t generation
+    int32_t wanted_pair       # whose ways must be bound before the next event
+    int32_t failed_station    # with an instant beyond what is allowed
+    int32_t out_of_memory
+
+    Station *stations
+    Chunk *chunks
+    int32_t chunks_used
+    int32_t chunks_size
+    int32_t free_chunk
+    int32_t unused
+    File *files
+    int32_t files_used
+    int32_t files_size
+    int32_t free_file
+    int32_t credits_count
+    Credit *credits
+    Pair *pairs
+    int32_t *table            # hash table over the pairs
+    int64_t table_size
+    int32_t pairs_count
+    Way *ways
+    int32_t ways_count
+    int32_t ways_size
+    int32_t *arena            # routes: stations, then NONE
+    int64_t arena_count
+    int64_t arena_size
+
+    Batch *batches
+    int32_t batches_count
+    int32_t batches_size
+    int32_t batch             # the one that is entering
+    int32_t entry_pending
+    int64_t row               # the next one of it to enter
+
+    int64_t *delivered_ns
+    int8_t *refusal
+    int32_t *retries
+    int64_t handed_over
+    int64_t outcome_size
+    int64_t submitted
+    int64_t delivered
+    int64_t refused
+    int64_t held
+    int64_t retrying
+    int64_t events
+
+
+cdef inline int64_t service_ns(int64_t fixed_ns, int64_t ps_per_byte, int64_t payload_bytes) noexcept nogil:
+    # Below 2**62 + 2**60: the ranges of the arguments are checked before they come here.
+    return fixed_ns + <int64_t> ((<uint64_t> payload_bytes * <uint64_t> ps_per_byte + 999) // 1000)
+
+
+cdef inline void push_move(State *e, int32_t index, int64_t time_ns, int32_t station) noexcept nogil:
+    # The chunk's next event. What it was due for before is void: an event counts only at the instant its chunk is due.
+    cdef Chunk *chunk = &e.chunks[index]
+    if time_ns >> TIME_NS_MAX_SHIFT:
+        e.failed_station = station
+        time_ns = (<int64_t> 1) << TIME_NS_MAX_SHIFT
+    chunk.due_ns = time_ns
+    wheel_push(&e.wheel, time_ns, move_key(chunk.number, chunk.chunk), index)
+
+
+# A heap of ends, least first.
+
+cdef inline int ends_push(State *e, Station *station, int64_t end_ns) noexcept nogil:
+    cdef int32_t i, parent
+    cdef int64_t *grown
+    cdef int32_t size
+    if station.ends_count == station.ends_size:
+        size = 2 * station.ends_size if station.ends_size else 4
+        grown = <int64_t *> realloc(station.ends, size * sizeof(int64_t))
+        if grown == NULL:
+            e.out_of_memory = 1
+            return -1
+        station.ends = grown
+        station.ends_size = size
+    i = station.ends_count
+    station.ends_count += 1
+    while i > 0:
+        parent = (i - 1) >> 1
+        if station.ends[parent] <= end_ns:
+            break
+        station.ends[i] = station.ends[parent]
+        i = parent
+    station.ends[i] = end_ns
+    return 0
+
+
+cdef inline void ends_sift_down(int64_t *ends, int32_t count, int32_t i, int64_t end_ns) noexcept nogil:
+    cdef int32_t child
+    while True:
+        child = 2 * i + 1
+        if child >= count:
+            break
+        if child + 1 < count and ends[child + 1] < ends[child]:
+            child += 1
+        if ends[child] >= end_ns:
+            break
+        ends[i] = ends[child]
+        i = child
+    ends[i] = end_ns
+
+
+cdef inline void ends_replace_first(Station *station, int64_t end_ns) noexcept nogil:
+    ends_sift_down(station.ends, station.ends_count, 0, end_ns)
+
+
+cdef inline void ends_pop(Station *station) noexcept nogil:
+    station.ends_count -= 1
+    if station.ends_count:
+        ends_sift_down(station.ends, station.ends_count, 0, station.ends[station.ends_count])
+
+
+cdef inline void ends_forget(Station *station, int64_t now_ns) noexcept nogil:
+    # Drop the services that have ended.
+    while station.ends_count and station.ends[0] <= now_ns:
+        ends_pop(station)
+
+
+cdef inline int64_t work_to_do(Station *station, int64_t now_ns) noexcept nogil:
+    # How much of `work_ns` lies after now. Planned services follow each other without a gap, so the last ends tell.
+    cdef int64_t rest = 0
+    cdef int32_t i
+    if station.free_ns > now_ns:
+        rest += station.free_ns - now_ns
+    for i in range(station.ends_count):
+        if station.ends[i] > now_ns:
+            rest += station.ends[i] - now_ns
+    for i in range(station.orphans_count):
+        if station.orphans[i] > now_ns:
+            rest += station.orphans[i] - now_ns
+    return rest
+
+
+# Lists through the chunks.
+
+cdef inline void list_append(State *e, List *line, int32_t index) noexcept nogil:
+    e.chunks[index].next = NONE
+    if line.head == NONE:
+        line.head = index
+    else:
+        e.chunks[line.tail].next = index
+    line.tail = index
+
+
+cdef inline int32_t list_pop(State *e, List *line) noexcept nogil:
+    cdef int32_t index = line.head
+    line.head = e.chunks[index].next
+    return index

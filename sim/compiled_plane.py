@@ -1,0 +1,176 @@
+"""The compiled data plane: `DataPlane` on the engine of `router_core`."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.engine import Engine, Run
+from router_core.exchanges import Exchanges
+from router_core.network import Network
+from router_core.plan import Plan
+from router_core.transport import Transport
+from router_core.vocabulary import StationRole
+from sim.data_plane import (
+    Outcome,
+    PlaneCommand,
+    SetStationServers,
+    SetStationService,
+    SetStationUp,
+    Snapshot,
+)
+from sim.plane_checks import check_batch, check_command
+from sim.ways import ways
+from strategies.brain import SetPlan
+
+# Between two stretches of so many events signals are looked at: a stretch takes some hundredths of a second.
+EVENTS_A_STRETCH: Final = 500_000
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+class CompiledPlane:
+    """`DataPlane`, compiled; the same integers as `ReferencePlane`.
+
+    Parameters
+    ----------
+    network : Network
+    transport : Transport, optional
+    """
+
+    def __init__(self, network: Network, transport: Transport | None = None) -> None:
+        self._network = network
+        transport = transport or Transport()
+        self._engine = Engine(
+            {
+                "servers": network.station_servers.copy(),
+                "fixed_ns": network.station_fixed_ns.copy(),
+                "ps_per_byte": network.station_ps_per_byte.copy(),
+                "after_ns": network.station_after_ns.copy(),
+                "discipline": network.station_discipline.copy(),
+                "buffer_bytes": network.station_buffer_bytes.copy(),
+                "spill_fixed_ns": network.station_spill_fixed_ns.copy(),
+                "spill_ps_per_byte": network.station_spill_ps_per_byte.copy(),
+                "processes": (network.station_role == StationRole.PROCESS).astype(np.int8),
+            },
+            network.node_credit_bytes.copy(),
+            network.node_credit_return_ns.copy(),
+            chunk_bytes=transport.chunk_bytes,
+            retries_max=transport.retries_max,
+            backoff_ns=transport.backoff_ns,
+            backoff_ns_max=transport.backoff_ns_max,
+        )
+        self._plan: Plan | None = None
+        self._places: dict[tuple[int, ...], int] = {}
+        self._last_ns = 0
+
+    def submit(self, batch: Exchanges) -> None:
+        """Hand over exchanges; raises `BadInputError` naming the first row that breaks a rule."""
+        engine = self._engine
+        check_batch(self._network, batch, engine.handed_over, max(self._last_ns, engine.now_ns))
+        if len(batch) == 0:
+            return
+        pair = np.empty(len(batch), dtype=np.int32)
+        engine.pairs(np.ascontiguousarray(batch.source), np.ascontiguousarray(batch.target), pair)
+        engine.submit(
+            np.ascontiguousarray(batch.submitted_ns),
+            pair,
+            np.ascontiguousarray(batch.payload_bytes),
+            np.ascontiguousarray(batch.priority),
+        )
+        self._last_ns = int(batch.submitted_ns[-1])
+
+    def advance(self, until_ns: int) -> None:
+        """Let everything happen that happens before `until_ns`.
+
+        Raises
+        ------
+        OverflowError
+            If an instant passes 2**62 ns; the plane can do nothing more then.
+        """
+        engine = self._engine
+        if until_ns < engine.now_ns:
+            raise ValueError(f"time never runs back: asked for {until_ns} ns at {engine.now_ns} ns")
+        try:
+            while (how := engine.run(until_ns, EVENTS_A_STRETCH)) != Run.DONE:
+                if how == Run.WANTS_WAYS:
+                    self._bind(engine.wanted(until_ns))
+        except OverflowError as error:
+            raise self._beyond(error) from None
+
+    def apply(self, command: PlaneCommand) -> None:
+        """Carry out a command now."""
+        engine = self._engine
+        check_command(self._network, command)
+        try:
+            match command:
+                case SetPlan(plan, reroute):
+                    self._plan = plan
+                    engine.forget_ways()
+                    if reroute:
+                        self._bind(engine.wanted_under_way())
+                        engine.reroute()
+                case SetStationService(station, fixed_ns, ps_per_byte):
+                    engine.set_service(_own(station), _own(fixed_ns), _own(ps_per_byte))
+                case SetStationServers(station, servers):
+                    engine.set_servers(_own(station), _own(servers))
+                case SetStationUp(station, up):
+                    engine.set_up(_own(station), up.astype(np.uint8))
+        except OverflowError as error:
+            raise self._beyond(error) from None
+
+    def snapshot(self) -> Snapshot:
+        """Return the state of all stations now."""
+        table = np.empty((6, self._network.station_count), dtype=np.int64)
+        submitted, delivered, refused, held, retrying = self._engine.snapshot(table)
+        busy_ns, waiting, served, served_bytes, spilled, failed = table
+        return Snapshot(
+            now_ns=self._engine.now_ns,
+            busy_ns=busy_ns,
+            waiting=waiting,
+            served=served,
+            served_bytes=served_bytes,
+            spilled=spilled,
+            failed=failed,
+            submitted=submitted,
+            delivered=delivered,
+            refused=refused,
+            held=held,
+            retrying=retrying,
+        )
+
+    def outcome(self) -> Outcome:
+        """Return what became of every exchange handed over so far."""
+        count = self._engine.handed_over
+        outcome = Outcome(np.empty(count, np.int64), np.empty(count, np.int8), np.empty(count, np.int32))
+        self._engine.outcome(outcome.delivered_ns, outcome.refusal, outcome.retries)
+        return outcome
+
+    def _bind(self, wanted: list[tuple[int, int, int]]) -> None:
+        """Give pairs of endpoints their ways under the plan in force."""
+        for pair, source, target in wanted:
+            found = ways(self._network, self._plan, source, target)
+            if found is None:
+                self._engine.bind(pair, [], [])
+                continue
+            used = [
+                (self._place(stations), weight)
+                for stations, weight in zip(found.routes, found.choice.weights, strict=True)
+                if weight
+            ]
+            self._engine.bind(pair, [place for place, _ in used], [weight for _, weight in used])
+
+    def _place(self, stations: tuple[int, ...]) -> int:
+        if stations not in self._places:
+            self._places[stations] = self._engine.intern(stations)
+        return self._places[stations]
+
+    def _beyond(self, error: OverflowError) -> OverflowError:
+        name = self._network.station_name[int(error.args[0])]
+        return OverflowError(f"instant beyond 2**62 ns at station {name}")
+
+
+def _own(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    return np.array(array)
