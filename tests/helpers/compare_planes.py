@@ -1,0 +1,134 @@
+"""Drive a data plane through a world, and say in one line where two of them first differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from plain_worlds import Change, Cut, Look, Replan, Submit, World, command
+
+from router_core.errors import BadInputError
+from router_core.network import Network
+from router_core.transport import Transport
+from sim.data_plane import DataPlane, Outcome, Snapshot
+
+PlaneFactory = Callable[[Network, Transport], DataPlane]
+Plain = dict[str, int | list[int]]
+
+
+@dataclass
+class Trail:
+    """All that a plane showed of itself, as Python's own integers.
+
+    Attributes
+    ----------
+    seen : dict from a step's position
+        What came of it: a snapshot, with a mid-run outcome in it; or the error of what was refused, as text.
+    taken : list of int
+        Positions of the batches that were taken in.
+    outcome : what became of each exchange at the end.
+    crash : str
+        What the plane died of, if it did.
+    """
+
+    seen: dict[int, Plain | str] = field(default_factory=dict)
+    taken: list[int] = field(default_factory=list)
+    outcome: Plain = field(default_factory=dict)
+    crash: str = ""
+
+    def snapshots(self) -> list[Plain]:
+        return [seen for seen in self.seen.values() if isinstance(seen, dict)]
+
+
+def drive(world: World, plane_factory: PlaneFactory) -> Trail:
+    """Do to a new plane all that is done in a world; whatever it raises is part of the trail."""
+    trail = Trail()
+    position = -1
+    try:
+        plane = plane_factory(world.network, world.transport)
+        now_ns = 0
+        for position, step in enumerate(world.steps):
+            if step.at_ns > now_ns:
+                now_ns = step.at_ns
+                plane.advance(now_ns)
+            try:
+                match step:
+                    case Submit():
+                        plane.submit(step.batch())
+                        trail.taken.append(position)
+                    case Replan() | Change():
+                        plane.apply(command(world, step))
+                    case Cut():
+                        plane.advance(step.at_ns)
+                    case Look():
+                        trail.seen[position] = plain(plane.snapshot())
+                        if step.outcome:
+                            trail.seen[position] |= plain(plane.outcome())
+            except (BadInputError, ValueError) as error:
+                trail.seen[position] = f"{type(error).__name__}: {error}"
+        position = len(world.steps)
+        trail.outcome = plain(plane.outcome())
+    except Exception as error:  # A crash of whatever kind is a finding, and the next world must run.
+        trail.crash = f"step {position}: {type(error).__name__}: {error}"
+    return trail
+
+
+def plain(shown: Snapshot | Outcome) -> Plain:
+    """Return a snapshot or an outcome as Python's own integers; the dtypes of the contract are checked by the way."""
+    result: Plain = {}
+    for part in fields(shown):
+        value = getattr(shown, part.name)
+        if isinstance(value, np.ndarray):
+            wanted = {"refusal": np.int8, "retries": np.int32}.get(part.name, np.int64)
+            if value.dtype != wanted:
+                raise TypeError(f"{part.name} must be {np.dtype(wanted).name}, got {value.dtype}")
+        result[part.name] = value.tolist() if isinstance(value, np.ndarray) else int(value)
+    return result
+
+
+def compare(
+    world: World, first: PlaneFactory, second: PlaneFactory, names: tuple[str, str] = ("first", "second")
+) -> str | None:
+    """Return the first difference between two planes in one line, or `None`; a plane that dies differs."""
+    return difference(world, drive(world, first), drive(world, second), names)
+
+
+def difference(world: World, one: Trail, other: Trail, names: tuple[str, str] = ("first", "second")) -> str | None:
+    """Return the first difference between two trails of a world in one line, or `None`."""
+    for name, trail in zip(names, (one, other), strict=True):
+        if trail.crash:
+            return f"{name} died at {trail.crash}"
+    for position, step in enumerate(world.steps):
+        a, b = one.seen.get(position), other.seen.get(position)
+        if a == b:
+            continue
+        where = f"step {position} at {step.at_ns} ns ({type(step).__name__})"
+        if isinstance(a, dict) and isinstance(b, dict):
+            return f"{where}: {_values(world, a, b, names)}"
+        told = ["accepts it" if seen is None else f"says {seen!r}" for seen in (a, b)]
+        return f"{where}: {names[0]} {told[0]}, {names[1]} {told[1]}"
+    if one.outcome != other.outcome:
+        return f"at the end: {_values(world, one.outcome, other.outcome, names)}"
+    return None
+
+
+def _values(world: World, a: Plain, b: Plain, names: tuple[str, str]) -> str:
+    """Name the first field, and the first station or exchange in it, where two snapshots or outcomes differ."""
+    network = world.network
+    for name, value in a.items():
+        other = b[name]
+        if value == other:
+            continue
+        if not (isinstance(value, list) and isinstance(other, list)):
+            return f"{name}: {names[0]} {value}, {names[1]} {other}"
+        if len(value) != len(other):
+            return f"length of {name}: {names[0]} {len(value)}, {names[1]} {len(other)}"
+        differing = [place for place, pair in enumerate(zip(value, other, strict=True)) if pair[0] != pair[1]]
+        place = differing[0]
+        of = f"exchange {place}"
+        if name not in ("delivered_ns", "refusal", "retries"):
+            of = f"station {place} ({network.station_name[place]})"
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        return f"{name} of {of}: {names[0]} {value[place]}, {names[1]} {other[place]}{more}"
+    return "nothing differs"

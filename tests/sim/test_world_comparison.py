@@ -1,0 +1,134 @@
+"""What compares data planes is itself tested: its worlds hold what they should, and planted faults do not escape it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import fields, replace
+
+import pytest
+import soak
+from compare_planes import Trail, compare, difference, drive
+from drawn_worlds import drawn_world, kind_of
+from faulty_planes import FAULTY
+from plain_worlds import Change, Cut, Look, Submit, World
+from shrinking import shrink
+from trail_laws import check_laws
+from world_features import SHOWN, TWINS, happened, mattered
+from world_text import describe
+
+from sim.data_plane import Snapshot
+from sim.reference_plane import ReferencePlane
+
+SNAPSHOT = tuple(field.name for field in fields(Snapshot))
+
+
+def test_everything_happens_in_the_drawn_worlds():
+    counts = Counter()
+    for seed in range(1_000, 1_080):
+        world = drawn_world(seed)
+        trail = drive(world, ReferencePlane)
+        rare = {feature for feature in TWINS if counts[feature] < 3}
+        counts.update(happened(world, trail) | mattered(world, trail, ReferencePlane, rare))
+        if all(counts[feature] >= 3 for feature in (*SHOWN, *TWINS)):
+            return
+    pytest.fail(f"too few worlds in 80 with: {[feature for feature in (*SHOWN, *TWINS) if counts[feature] < 3]}")
+
+
+@pytest.mark.parametrize("first", range(2_000, 2_060, 20))
+def test_laws_one_to_three(first):
+    for seed in range(first, first + 20):
+        world = drawn_world(seed)
+        try:
+            check_laws(world, drive(world, ReferencePlane))
+        except AssertionError as error:
+            error.add_note(f"world of seed {seed}")
+            raise
+
+
+def the_same(one: Trail, other: Trail) -> bool:
+    """Whether the last snapshots and the outcomes are equal."""
+    last = [{name: trail.snapshots()[-1][name] for name in SNAPSHOT} for trail in (one, other)]
+    return last[0] == last[1] and one.outcome == other.outcome
+
+
+@pytest.mark.parametrize("seed", range(3_000, 3_020))
+def test_looking_and_handing_over_early_change_nothing(seed):
+    world = drawn_world(seed)
+    trail = drive(world, ReferencePlane)
+    *steps, last = world.steps
+    unseen = replace(world, steps=(*(step for step in steps if not isinstance(step, Look | Cut)), last))
+    assert the_same(drive(unseen, ReferencePlane), trail)
+    rows = tuple(row for at in trail.taken for row in world.steps[at].rows)
+    early = (Submit(0, rows), *(step for step in world.steps if not isinstance(step, Submit)))
+    assert the_same(drive(replace(world, steps=early), ReferencePlane), trail)
+
+
+def test_a_seed_gives_the_same_world_again_and_every_kind_comes_up():
+    for seed in range(10):
+        assert drawn_world(seed).steps == drawn_world(seed).steps
+        assert drawn_world(seed).network.digest == drawn_world(seed).network.digest
+    assert drawn_world(1).steps != drawn_world(2).steps
+    assert {kind_of(seed) for seed in range(20)} == {"coarse", "odd", "ties", "floor", "big"}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_a_planted_fault_is_found_and_shrunk(fault):
+    plane = FAULTY[fault]
+
+    def fails(world: World) -> bool:
+        return compare(world, ReferencePlane, plane) is not None
+
+    world = next((world for world in map(drawn_world, range(60)) if fails(world)), None)
+    assert world is not None, "no seed shows the fault"
+    small = shrink(world, fails, attempts=2_500)
+    assert fails(small)
+    assert 1 <= len(small.rows) <= 4
+    assert len(small.steps) <= 8
+    told = describe(small, compare(small, ReferencePlane, plane, ("reference", fault)))
+    assert f"make soak SEED={world.seed} SOAK_WORLDS=1" in told
+    assert fault in told
+    assert len(told.splitlines()) <= 60
+
+
+def test_shrinking_leaves_nothing_that_does_not_matter():
+    world = next(world for world in map(drawn_world, range(20)) if any(isinstance(s, Change) for s in world.steps))
+    row = world.rows[len(world.rows) // 2]
+    change = next(step for step in world.steps if isinstance(step, Change))
+
+    def fails(world: World) -> bool:
+        entries = [entry for step in world.steps if isinstance(step, Change) for entry in step.entries]
+        return any(row.target == there.target for there in world.rows) and change.entries[0] in entries
+
+    small = shrink(world, fails)
+    assert [type(step) for step in small.steps if not isinstance(step, Submit)] == [Change]
+    assert [step.entries for step in small.steps if isinstance(step, Change)] == [(change.entries[0],)]
+    assert [(there.target, there.payload_bytes, there.priority) for there in small.rows] == [(row.target, 0, 0)]
+    assert not small.network.station_discipline.any()
+
+
+def test_a_plane_that_dies_differs():
+    class Dies(ReferencePlane):
+        def advance(self, until_ns: int) -> None:
+            raise ZeroDivisionError("boom")
+
+    assert "second died at step" in compare(drawn_world(0), ReferencePlane, Dies)
+
+
+def test_a_difference_names_its_place():
+    world = drawn_world(0)
+    trail, other = drive(world, ReferencePlane), drive(world, ReferencePlane)
+    assert difference(world, trail, other) is None
+    other.outcome["delivered_ns"][7] += 1
+    assert "delivered_ns of exchange 7:" in difference(world, trail, other)
+    position = next(at for at, step in enumerate(world.steps) if isinstance(step, Look))
+    other.seen[position]["waiting"][3] += 1
+    assert f"waiting of station 3 ({world.network.station_name[3]}): first" in difference(world, trail, other)
+
+
+def test_the_soak_command_says_what_it_found(capsys):
+    assert soak.main(["--seed", "40", "--worlds", "12", "--plane", "reference"]) == 0
+    assert "12 a" not in capsys.readouterr().out
+    assert soak.main(["--seed", "40", "--worlds", "12", "--plane", "reverses-ties"]) == 1
+    told = capsys.readouterr().out
+    assert "difference: " in told
+    assert "replay: make soak SEED=4" in told
