@@ -6,31 +6,38 @@ import hashlib
 import os
 import shutil
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.sharedctypes import Synchronized
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
-from rich.table import Table
 
 import scenarios
 from exchange_router import console, provenance
 from exchange_router.options import AsJson, Scenario, Seed
+from exchange_router.replay_tables import replay_tables
+from exchange_router.side_by_side import side_by_side
 from router_core.errors import BadInputError
 from router_core.platform import Platform
-from sim.replay import DATA_PLANES, Replay
+from router_core.units import SECOND_NS
+from sim.fault_file import read_faults
+from sim.faults import Fault
+from sim.replay import DATA_PLANES, DEFAULT_DATA_PLANE, Replay
 from sim.replay import replay as replay_trace
 from sim.report import build
 from sim.result_folder import RUN_FILE, write_metrics, write_network, write_pairs, write_run, write_station_slots
-from sim.results import BrainMetrics, Provenance, Run, ScenarioTitle, network_table
+from sim.results import Provenance, Run, ScenarioTitle, network_table
+from sim.telemetry import TelemetryConfig
 from sim.world import WorldConfig
 from strategies.registry import BRAINS, make_brain
+from traces.reader import TraceReader
 from traces.validate import open_valid
 
-REPORT_FILE = "report.html"
+REPORT_FILE: Final = "report.html"
+TELEMETRY_S_MIN: Final = 0.001
+TELEMETRY_S_MAX: Final = 86_400.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +49,8 @@ class Job:
     brain: str
     seed: int
     data_plane: str
+    config: WorldConfig
+    faults: tuple[Fault, ...]
 
 
 def replay(
@@ -51,7 +60,15 @@ def replay(
     brain: Annotated[
         list[str] | None, typer.Option(help=f"One of {', '.join(BRAINS)}; may be repeated (default: all).  调度策略。")
     ] = None,
-    data_plane: Annotated[str, typer.Option(help=f"One of {', '.join(DATA_PLANES)}.  数据面实现。")] = "simpy",
+    data_plane: Annotated[
+        str, typer.Option(help=f"One of {', '.join(DATA_PLANES)}.  数据面实现。")
+    ] = DEFAULT_DATA_PLANE,
+    faults: Annotated[
+        Path | None, typer.Option(help="What fails and when: a TOML file, docs/fault-format.md.  故障文件。")
+    ] = None,
+    telemetry_s: Annotated[
+        float, typer.Option(help="Seconds from one telemetry sample to the next.  遥测采样间隔（秒）。")
+    ] = 60.0,
     seed: Seed = 1,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; no influence on results (default: one a core).  并行进程数。")
@@ -60,28 +77,39 @@ def replay(
 ) -> None:
     """Replay a trace in the simulated world under one or more brains.  在仿真世界中用一种或多种策略回放交换轨迹。"""
     brains = list(dict.fromkeys(brain or list(BRAINS)))
-    _check(brains, data_plane, out)
+    _check(brains, data_plane, telemetry_s, out)
     platform = scenarios.load(scenario)
+    with TraceReader(trace) as reader:
+        start, span_ns, rows = reader.info.start.replace(tzinfo=None), reader.info.span_ns, reader.rows
+    failures = () if faults is None else read_faults(faults, platform.network, span_ns)
     console.say(console.text(f"checking {trace}", f"检查 {trace}"))
-    with open_valid(trace, platform) as reader:
-        start, rows = reader.info.start.replace(tzinfo=None), reader.rows
+    open_valid(trace, platform).close()
+    config = WorldConfig(telemetry=TelemetryConfig(period_ns=round(telemetry_s * SECOND_NS)))
     started = time.perf_counter()
-    results = _replay_all([Job(platform, trace, name, seed, data_plane) for name in brains], jobs)
+    results = _replay_all([Job(platform, trace, name, seed, data_plane, config, failures) for name in brains], jobs)
     elapsed = time.perf_counter() - started
     origin = provenance.provenance(
         provenance.command(
-            "replay", scenario=scenario, trace=trace.name, brain=brains, data_plane=data_plane, seed=seed
+            "replay",
+            scenario=scenario,
+            trace=trace.name,
+            brain=brains,
+            data_plane=data_plane,
+            faults=faults and faults.name,
+            telemetry_s=telemetry_s,
+            seed=seed,
         ),
         scenario=platform.name,
         scenario_digest=platform.digest,
         seed=seed,
         trace_digest=_digest(trace),
+        faults_digest=None if faults is None else _digest(faults),
     )
     run = Run(
         provenance=Provenance.model_validate(origin),
         scenario=ScenarioTitle(name=platform.name, title_en=platform.title_en, title_zh=platform.title_zh),
         start=start,
-        slot_ns=WorldConfig().slot_ns,
+        slot_ns=config.slot_ns,
         brains=brains,
     )
     report = _store(out, platform, run, dict(zip(brains, results, strict=True)))
@@ -92,23 +120,34 @@ def replay(
         "report": str(report),
         "brains": {
             name: one.model_dump(
-                include={"span_ns", "ended_ns", "counts", "bytes", "refused_by_reason", "completion", "stations"}
+                include={
+                    "span_ns",
+                    "ended_ns",
+                    "counts",
+                    "bytes",
+                    "refused_by_reason",
+                    "chunks",
+                    "completion",
+                    "stations",
+                }
             )
             for name, one in metrics.items()
         },
     }
     speed = console.text("exchanges a second in all", "次交换每秒（合计）")
     console.say(f"{rows * len(brains):,} / {elapsed:.1f} s = {rows * len(brains) / elapsed:,.0f} {speed}")
-    console.emit(document, as_json, *_tables(metrics))
+    console.emit(document, as_json, *replay_tables(metrics))
 
 
-def _check(brains: list[str], data_plane: str, out: Path) -> None:
+def _check(brains: list[str], data_plane: str, telemetry_s: float, out: Path) -> None:
     """Refuse what can be refused before minutes are spent."""
     for name in brains:
         if name not in BRAINS:
             raise BadInputError("--brain", f"must be one of {', '.join(BRAINS)}", name)
     if data_plane not in DATA_PLANES:
         raise BadInputError("--data-plane", f"must be one of {', '.join(DATA_PLANES)}", data_plane)
+    if not TELEMETRY_S_MIN <= telemetry_s <= TELEMETRY_S_MAX:
+        raise BadInputError("--telemetry-s", f"must lie in {TELEMETRY_S_MIN:g}..{TELEMETRY_S_MAX:g}", telemetry_s)
     if out.exists() and not out.is_dir():
         raise BadInputError("--out", "must be a folder", str(out))
     if out.is_dir() and any(out.iterdir()) and not (out / RUN_FILE).is_file():
@@ -119,45 +158,31 @@ def _replay_all(jobs: list[Job], processes: int | None) -> list[Replay]:
     """Run the jobs, side by side where there are cores; the order of results is that of the jobs."""
     workers = min(len(jobs), processes or os.cpu_count() or 1)
     with console.bars() as bars:
-        if workers == 1:
-            return [_work(job, lambda done, name=job.brain: bars.update(name, done)) for job in jobs]
-        context = get_context("spawn")
-        progress = [context.Value("d", 0.0) for _ in jobs]
-        with ProcessPoolExecutor(workers, context, _remember, (progress,)) as pool:
-            futures: list[Future[Replay]] = [pool.submit(_work_apart, index, job) for index, job in enumerate(jobs)]
-            pending: set[Future[Replay]] = set(futures)
-            while pending:
-                _, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)
-                for job, value in zip(jobs, progress, strict=True):
-                    bars.update(job.brain, value.value)
-            return [future.result() for future in futures]
+
+        def tell(index: int, done: float) -> None:
+            bars.update(jobs[index].brain, done)
+
+        if workers > 1:
+            return side_by_side(_work, jobs, workers, tell)
+        return [_work(job, partial(tell, index)) for index, job in enumerate(jobs)]
 
 
-def _work(job: Job, on_progress: Any) -> Replay:
-    brain = make_brain(job.brain, job.platform.network)
+def _work(job: Job, on_progress: Callable[[float], None]) -> Replay:
     return replay_trace(
-        job.platform, job.trace, brain, seed=job.seed, data_plane=job.data_plane, on_progress=on_progress
+        job.platform,
+        job.trace,
+        make_brain(job.brain, job.platform.network),
+        seed=job.seed,
+        data_plane=job.data_plane,
+        config=job.config,
+        faults=job.faults,
+        on_progress=on_progress,
     )
-
-
-_progress: list[Synchronized[float]] = []
-
-
-def _remember(progress: list[Synchronized[float]]) -> None:
-    """Keep the shared figures in the worker: they can only be handed over when it starts."""
-    _progress[:] = progress
-
-
-def _work_apart(index: int, job: Job) -> Replay:
-    def tell(done: float) -> None:
-        _progress[index].value = done
-
-    return _work(job, tell)
 
 
 def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay]) -> Path:
     """Write the whole result beside `out`, then put it in its place: a run that fails leaves the old one."""
-    draft = out.with_name(f".{out.name}.{os.getpid()}.part")
+    draft, earlier = (out.with_name(f".{out.name}.{os.getpid()}.{what}") for what in ("part", "earlier"))
     try:
         draft.mkdir(parents=True)
         write_network(draft, network_table(platform.network))
@@ -168,54 +193,16 @@ def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay]) 
         write_run(draft, run)
         build(draft)
         if out.exists():
-            shutil.rmtree(out)
+            os.replace(out, earlier)
         os.replace(draft, out)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        if earlier.exists() and not out.exists():
+            os.replace(earlier, out)
+        for left_over in (draft, earlier):
+            shutil.rmtree(left_over, ignore_errors=True)
     return out / REPORT_FILE
 
 
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _tables(metrics: dict[str, BrainMetrics]) -> list[Table]:
-    text = console.text
-    times = console.table(
-        text("Completion times", "完成时间"),
-        text("brain / mode", "策略 / 模式"),
-        text("delivered", "已送达"),
-        "p50",
-        "p95",
-        "p99",
-        "p99.9",
-        text("deadlines missed", "超期"),
-    )
-    flows = console.table(
-        text("Exchanges", "交换"),
-        text("brain", "策略"),
-        text("submitted", "提交"),
-        text("delivered", "送达"),
-        text("in flight", "在途"),
-        text("refused", "拒绝"),
-        text("bytes delivered", "送达字节"),
-        text("busiest station", "最忙站点"),
-        text("in its busiest hour", "最忙小时利用率"),
-    )
-    for name, one in metrics.items():
-        for mode, part in {text("all", "全部"): one.completion.all, **one.completion.by_mode}.items():
-            if not part.count:
-                continue
-            quantiles = (part.p50_ns, part.p95_ns, part.p99_ns, part.p999_ns)
-            missed = f"{part.deadline_missed / part.deadline_total:.2%}" if part.deadline_total else "-"
-            times.add_row(f"{name} / {mode}", f"{part.count:,}", *map(console.duration, quantiles), missed)
-        busiest = one.stations[0] if one.stations else None
-        flows.add_row(
-            name,
-            *(f"{getattr(one.counts, key):,}" for key in ("submitted", "delivered", "in_flight", "refused")),
-            console.size(one.bytes.delivered),
-            busiest.name if busiest else "-",
-            f"{busiest.busy_hour_utilisation:.1%}" if busiest else "-",
-        )
-    return [flows, times]

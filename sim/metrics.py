@@ -96,7 +96,7 @@ def tail(took_ns: NDArray[np.int64]) -> Table:
 
 def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns: int) -> BrainMetrics:
     """Return the metrics of a run; `BrainMetrics` describes them."""
-    exchanges, outcome = record.exchanges, record.outcome
+    exchanges, outcome, series = record.exchanges, record.outcome, record.series
     done = completion(exchanges, outcome, record.ended_ns)
     everything = np.ones(len(exchanges), dtype=np.bool_)
     refused = outcome.refusal != Refusal.NOT_REFUSED
@@ -113,6 +113,13 @@ def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns:
         "refused_by_reason": {
             reason.text: int((outcome.refusal == reason).sum()) for reason in Refusal if reason != Refusal.NOT_REFUSED
         },
+        "chunks": {
+            "retries": int(outcome.retries.sum(dtype=np.int64)),
+            "spilled": int(series.rows.spilled.sum()),
+            "failed": int(series.rows.failed.sum()),
+            "held_peak": int(series.held.max(initial=0)),
+            "retrying_peak": int(series.retrying.max(initial=0)),
+        },
         "completion": {
             "all": distribution(exchanges, done, everything),
             "by_mode": {name: distribution(exchanges, done, rows) for name, rows in modes.items()},
@@ -123,7 +130,7 @@ def summary(network: Network, record: Record, brain: str, span_ns: int, slot_ns:
             "by_mode": {name: tail(done.took_ns[rows & done.delivered]) for name, rows in modes.items()},
         },
         "tide": tide(exchanges, outcome, modes, span_ns, slot_ns),
-        "stations": busiest(network, record.series, span_ns),
+        "stations": busiest(network, series, span_ns),
     }
     return BrainMetrics.model_validate(metrics)
 
@@ -152,10 +159,9 @@ def busiest(network: Network, series: Series, span_ns: int) -> list[Table]:
     np.maximum.at(peak, rows.station, rows.utilisation)
     waiting = np.zeros(count, dtype=np.int32)
     np.maximum.at(waiting, rows.station, rows.waiting)
-    served = np.zeros(count, dtype=np.int64)
-    np.add.at(served, rows.station, rows.served)
-    sizes = np.zeros(count, dtype=np.int64)
-    np.add.at(sizes, rows.station, rows.served_bytes)
+    sums = {name: np.zeros(count, dtype=np.int64) for name in ("served", "served_bytes", "spilled", "failed")}
+    for name, total in sums.items():
+        np.add.at(total, rows.station, getattr(rows, name))
     # Of each slot the part within the span counts, at the whole slot's utilisation.
     length_ns = np.diff(np.minimum(series.edge_ns, span_ns)).astype(np.float64)
     mean = np.bincount(
@@ -180,11 +186,10 @@ def busiest(network: Network, series: Series, span_ns: int) -> list[Table]:
             "peak_utilisation": round(float(peak[station]), 6),
             "mean_utilisation": round(float(mean[station]), 6),
             "peak_waiting": int(waiting[station]),
-            "served": int(served[station]),
-            "served_bytes": int(sizes[station]),
+            **{name: int(total[station]) for name, total in sums.items()},
         }
         for station in order.tolist()
-        if served[station] or waiting[station]
+        if sums["served"][station] or waiting[station]
     ]
 
 

@@ -35,6 +35,8 @@ STATIONS_SCHEMA: Final = pa.schema(
         pa.field("waiting", pa.int32(), nullable=False),
         pa.field("served", pa.int64(), nullable=False),
         pa.field("served_bytes", pa.int64(), nullable=False),
+        pa.field("spilled", pa.int64(), nullable=False),
+        pa.field("failed", pa.int64(), nullable=False),
     ]
 )
 PAIRS_SCHEMA: Final = pa.schema(
@@ -130,7 +132,7 @@ def read_station_slots(folder: Path, brain: str, slots: int, stations: int) -> I
         part = StationSlots(**{field.name: _numbers(batch, field.name, path) for field in STATIONS_SCHEMA})
         for name, high in (("slot", slots - 1), ("station", stations - 1), ("utilisation", UTILISATION_MAX)):
             _check_range(getattr(part, name), name, high, path)
-        for name in ("waiting", "served", "served_bytes"):
+        for name in ("waiting", "served", "served_bytes", "spilled", "failed"):
             _check_range(getattr(part, name), name, None, path)
         yield part
 

@@ -5,7 +5,7 @@ A result folder holds, for one trace replayed under one or more brains::
     run.json                   provenance, scenario, start, slot length, names of the brains
     network.json               nodes, directed lines and stations, as far as a report shows them
     <brain>/metrics.json       counts, completion times, tails, tide, busiest stations
-    <brain>/stations.parquet   utilisation, waiting and served bytes of each station in each slot
+    <brain>/stations.parquet   utilisation, queue, services, spills and failures of each station in each slot
     <brain>/pairs.parquet      completion times of each pair of endpoints
 
 Every table checks itself, when a replay makes it as much as when a report reads it back; what breaks a rule raises
@@ -28,7 +28,7 @@ from router_core.network import NO_CARRIER, Network
 from router_core.units import mbps
 from router_core.vocabulary import Level, Mode, NodeKind, StationRole
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 NO_TIME_NS: Final = -1
 
 # Utilisation is stored as float32, and a share of servers may end a rounding above 1.
@@ -86,6 +86,8 @@ class Provenance(_Table):
         Name of the scenario, or its file.
     scenario_digest, trace_digest : str
         SHA-256 in hex.
+    faults_digest : str or None
+        SHA-256 of the fault file, None without one.
     seed : int
     """
 
@@ -95,6 +97,7 @@ class Provenance(_Table):
     scenario: str
     scenario_digest: str
     trace_digest: str
+    faults_digest: str | None = None
     seed: int
 
 
@@ -112,7 +115,7 @@ class Run(_Table):
     Attributes
     ----------
     format : int
-        Version of this folder's layout, 1.
+        Version of this folder's layout, 2.
     provenance : Provenance
     scenario : ScenarioTitle
     start : datetime
@@ -123,7 +126,7 @@ class Run(_Table):
         Folders of the brains, in the order to show; the first is what others are compared with.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     provenance: Provenance
     scenario: ScenarioTitle
     start: NaiveDatetime
@@ -323,6 +326,28 @@ class Tide(_Table):
         return self
 
 
+class ChunkCounts(_Table):
+    """What befell chunks on their way, at all stations together; an exchange that moves as a whole is one chunk.
+
+    Attributes
+    ----------
+    retries : int
+        How often a chunk was tried again.
+    spilled : int
+        Chunks that had to wait on disk, counted at each station.
+    failed : int
+        Chunks that failed because a station was stopped.
+    held_peak, retrying_peak : int
+        Most chunks that waited for credit, and for their next attempt, at the end of a slot.
+    """
+
+    retries: Amount
+    spilled: Amount
+    failed: Amount
+    held_peak: Amount
+    retrying_peak: Amount
+
+
 class StationLoad(_Table):
     """One of the busiest stations: utilisation in its busiest hour and slot and on average, queue, what it served."""
 
@@ -335,6 +360,8 @@ class StationLoad(_Table):
     peak_waiting: Amount
     served: Amount
     served_bytes: Amount
+    spilled: Amount
+    failed: Amount
 
 
 class BrainMetrics(_Table):
@@ -349,6 +376,7 @@ class BrainMetrics(_Table):
         Exchanges and their bytes.
     refused_by_reason : dict of str to int
         Refused exchanges; the sum is `counts.refused`.
+    chunks : ChunkCounts
     completion : CompletionTable
     tails : TailTable
     tide : Tide
@@ -362,6 +390,7 @@ class BrainMetrics(_Table):
     counts: Counts
     refused_by_reason: dict[str, Amount]
     bytes: Counts
+    chunks: ChunkCounts
     completion: CompletionTable
     tails: TailTable
     tide: Tide
@@ -386,11 +415,13 @@ class StationSlots:
     ----------
     slot, station : int32 (n,)
     utilisation : float32 (n,)
-        Busy share of all the station's servers in the slot, 0..1.
+        Busy share of all the station's servers in the slot, 0..1; those lost to a fault count as idle.
     waiting : int32 (n,)
-        Exchanges that wait at the slot's end.
+        Chunks that wait at the slot's end.
     served, served_bytes : int64 (n,)
-        Exchanges whose service began in the slot, and their bytes.
+        Chunks whose service began in the slot, and their bytes.
+    spilled, failed : int64 (n,)
+        Chunks that had to wait on disk, and that failed because the station was stopped, in the slot.
     """
 
     slot: NDArray[np.int32]
@@ -399,6 +430,8 @@ class StationSlots:
     waiting: NDArray[np.int32]
     served: NDArray[np.int64]
     served_bytes: NDArray[np.int64]
+    spilled: NDArray[np.int64]
+    failed: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

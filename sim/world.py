@@ -1,12 +1,13 @@
 """The world in which a brain is tried: SimPy keeps the clock of control, a data plane carries the exchanges.
 
 Between two control events the data plane advances alone. At one instant control comes before exchanges, and control
-events keep this order: the other users' load, the telemetry sample, its arrival, the slot's start, the next exchanges.
+events keep this order: the other users' load, faults, the telemetry sample, its arrival, the slot's start, the next
+exchanges.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -20,6 +21,7 @@ from router_core.exchanges import Exchanges, concatenate
 from router_core.network import Network
 from router_core.units import HOUR_NS, MINUTE_NS
 from sim.data_plane import DataPlane, Outcome
+from sim.faults import Fault, StationFaults
 from sim.other_users import OtherUsers
 from sim.series import Series, SeriesRecorder
 from sim.telemetry import Sampler, TelemetryConfig
@@ -32,10 +34,11 @@ class Rank(IntEnum):
     """Order of control events at one instant."""
 
     OTHER_USERS = 1
-    SAMPLE = 2
-    ARRIVAL = 3
-    SLOT = 4
-    FEED = 5
+    FAULTS = 2
+    SAMPLE = 3
+    ARRIVAL = 4
+    SLOT = 5
+    FEED = 6
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class World:
         Length of the trace [ns].
     seed : int
     config : WorldConfig, optional
+    faults : sequence of Fault, optional
     on_progress : callable, optional
         Called with the simulated time [ns] at every slot.
     """
@@ -116,6 +120,7 @@ class World:
         span_ns: int,
         seed: int,
         config: WorldConfig | None = None,
+        faults: Sequence[Fault] = (),
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
         self._config = config or WorldConfig()
@@ -123,6 +128,8 @@ class World:
         self._plane = plane
         self._span_ns = span_ns
         self._others = OtherUsers(network, background, start, seed)
+        self._faults = StationFaults(network, faults)
+        self._line_station = network.line_station
         self._sampler = Sampler(network, self._config.telemetry, seed)
         self._recorder = SeriesRecorder(network)
         self._on_progress = on_progress or (lambda _: None)
@@ -139,7 +146,7 @@ class World:
             If an exchange lies beyond the trace's span, or breaks a rule of the data plane.
         """
         env = self._env
-        for process in (self._background(), self._telemetry(), self._slots(), self._feed(batches)):
+        for process in (self._background(), self._failures(), self._telemetry(), self._slots(), self._feed(batches)):
             env.process(process)  # started in this order, which is that of the ranks
         env.run(until=self._done)
         now_ns = int(env.now)
@@ -159,13 +166,23 @@ class World:
     def _background(self) -> Control:
         while True:
             self._plane.advance(int(self._env.now))
-            self._plane.apply(self._others.step(int(self._env.now)))
+            self._plane.apply(self._faults.left_by_others(self._others.step(int(self._env.now))))
             yield self._after(self._config.background_ns, Rank.OTHER_USERS)
+
+    def _failures(self) -> Control:
+        for at_ns in self._faults.instants:
+            if at_ns > self._env.now:
+                yield self._after(at_ns - int(self._env.now), Rank.FAULTS)
+            self._plane.advance(at_ns)
+            for command in self._faults.step(at_ns):
+                self._plane.apply(command)
 
     def _telemetry(self) -> Control:
         while True:
             self._plane.advance(int(self._env.now))
-            sample = self._sampler.sample(self._plane.snapshot(), self._others.fraction)
+            # Over a line that is cut nobody sends anything.
+            others = self._others.fraction * self._faults.up[self._line_station]
+            sample = self._sampler.sample(self._plane.snapshot(), others)
             if sample is not None:
                 delay_ns, event = sample
                 self._env.process(self._arrival(delay_ns, event))

@@ -86,6 +86,7 @@ def _brain_facts(of: BrainMetrics, network: NetworkTable, pairs: PairTable, load
         "counts": dict(of.counts),
         "bytes": dict(of.bytes),
         "refused_by_reason": of.refused_by_reason,
+        "chunks": dict(of.chunks),
         "completion": of.completion.model_dump(mode="json"),
         "tails": {name: _thinned(tail.latency_ns, tail.share_above) for name, tail in tails.items()},
         "tide": of.tide.model_dump(mode="json"),
@@ -98,6 +99,8 @@ def _brain_facts(of: BrainMetrics, network: NetworkTable, pairs: PairTable, load
                 "waiting": row.peak_waiting,
                 "served": row.served,
                 "bytes": row.served_bytes,
+                "spilled": row.spilled,
+                "failed": row.failed,
             }
             for row in of.stations
         ],

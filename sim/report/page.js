@@ -122,9 +122,9 @@ function completionTable() {
 function stationTable() {
   brainSegments("station-brain");
   const columns = [{ name: text("col.station"), text: true, wide: true }, { name: text("col.peak") }, { name: text("col.mean_use") },
-    { name: text("col.waiting") }, { name: text("col.served") }, { name: text("col.bytes") }];
+    { name: text("col.waiting") }, { name: text("col.served") }, { name: text("col.bytes") }, { name: text("col.spilled") }, { name: text("col.failed") }];
   const rows = BRAINS[state.brain].stations.map((row) => [stationLabel(row.label), [percent(row.peak), meter(row.peak, tone(state.brain))],
-    percent(row.mean), count(row.waiting), count(row.served), bytes(row.bytes)].map((content) => ({ content })));
+    percent(row.mean), count(row.waiting), count(row.served), bytes(row.bytes), count(row.spilled), count(row.failed)].map((content) => ({ content })));
   fill("station-table", table(text("stations.title"), columns, rows));
 }
 function pairTable() {
@@ -143,6 +143,9 @@ function ledger() {
   const rows = BRAINS.flatMap((brain) => [[brain.name, text("ledger.exchanges"), ...fields.map((field) => count(brain.counts[field]))],
     ["", text("ledger.volume"), ...fields.map((field) => bytes(brain.bytes[field]))]]);
   fill("ledger-table", table(text("ledger.title"), columns, rows));
+  const events = ["retries", "failed", "retrying_peak", "spilled", "held_peak"];
+  const happened = [{ name: text("col.brain"), text: true }, ...events.map((event) => ({ name: text(`col.${event}`) }))];
+  fill("chunk-table", table(text("chunks.title"), happened, BRAINS.map((brain) => [brain.name, ...events.map((event) => count(brain.chunks[event]))])));
   const reasons = [...new Set(BRAINS.flatMap((brain) => Object.keys(brain.refused_by_reason)))].filter((reason) => BRAINS.some((brain) => brain.refused_by_reason[reason]));
   const heading = element("h3", { class: "sub" }, text("refusals.title"));
   if (!reasons.length) { fill("refusals", heading, element("p", { class: "note" }, text("refusals.none"))); return; }
@@ -154,7 +157,8 @@ function provenance() {
   const of = FACTS.run.provenance;
   const mono = (value) => element("code", {}, value);
   const rows = [["command", mono(of.command)], ["version", mono(of.version)], ["commit", of.commit ? mono(of.commit) : text("unknown")], ["scenario", mono(of.scenario)],
-    ["scenario_digest", mono(of.scenario_digest)], ["trace_digest", mono(of.trace_digest)], ["seed", mono(String(of.seed))],
+    ["scenario_digest", mono(of.scenario_digest)], ["trace_digest", mono(of.trace_digest)],
+    ["faults_digest", of.faults_digest ? mono(of.faults_digest) : text("prov.no_faults")], ["seed", mono(String(of.seed))],
     ["start", `${longDate(START_MS)}, ${clock(START_MS)}`], ["slot", duration(FACTS.slot_ns)], ["brains", BRAINS.map((brain) => brain.name).join(", ")]];
   fill("provenance-list", rows.flatMap(([name, value]) => [element("dt", {}, text(`prov.${name}`)), element("dd", {}, value)]));
 }

@@ -15,6 +15,7 @@ from sim.result_folder import write_metrics, write_network, write_pairs, write_r
 from sim.results import (
     NO_TIME_NS,
     BrainMetrics,
+    ChunkCounts,
     Completion,
     CompletionTable,
     Counts,
@@ -163,6 +164,8 @@ def make_slots(network: Network, rng: np.random.Generator, *, balanced: bool) ->
         waiting=waiting[slot, station].astype(np.int32),
         served=served,
         served_bytes=served * 20_000,
+        spilled=waiting[slot, station].astype(np.int64) // 3,
+        failed=waiting[slot, station].astype(np.int64) // 20,
     )
 
 
@@ -202,8 +205,15 @@ def make_metrics(brain: str, network: Network, slots: StationSlots, seed: int, s
         counts=Counts(
             submitted=delivered + refused + in_flight, delivered=delivered, in_flight=in_flight, refused=refused
         ),
-        refused_by_reason={"the plan has no route for the pair": refused},
+        refused_by_reason={"the plan has no route for the pair": refused - 9, "given up after the last retry": 9},
         bytes=Counts(submitted=total_bytes + 6_000_000, delivered=total_bytes, in_flight=2_000_000, refused=4_000_000),
+        chunks=ChunkCounts(
+            retries=9_031,
+            spilled=int(slots.spilled.sum()),
+            failed=int(slots.failed.sum()),
+            held_peak=1_204,
+            retrying_peak=388,
+        ),
         completion=CompletionTable(
             all=whole, by_mode=by_mode, by_class={"0": by_mode["query"], "1": by_mode["docking"]}
         ),
@@ -246,12 +256,14 @@ def tail_of(ordered_ns: np.ndarray) -> Tail:
 def busiest(network: Network, slots: StationSlots) -> list[StationLoad]:
     """Rank the stations of a drawn day."""
     count = network.station_count
-    peak, mean, waiting, served, sizes = (np.zeros(count) for _ in range(5))
+    peak, mean, waiting, served, sizes, spilled, failed = (np.zeros(count) for _ in range(7))
     np.maximum.at(peak, slots.station, slots.utilisation)
     np.maximum.at(waiting, slots.station, slots.waiting)
     np.add.at(mean, slots.station, slots.utilisation / SLOTS)
     np.add.at(served, slots.station, slots.served)
     np.add.at(sizes, slots.station, slots.served_bytes)
+    np.add.at(spilled, slots.station, slots.spilled)
+    np.add.at(failed, slots.station, slots.failed)
     return [
         StationLoad(
             station=station,
@@ -263,6 +275,8 @@ def busiest(network: Network, slots: StationSlots) -> list[StationLoad]:
             peak_waiting=int(waiting[station]),
             served=int(served[station]),
             served_bytes=int(sizes[station]),
+            spilled=int(spilled[station]),
+            failed=int(failed[station]),
         )
         for station in np.argsort(-peak, kind="stable")[:20].tolist()
     ]

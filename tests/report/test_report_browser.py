@@ -20,7 +20,14 @@ import sim.report
 from sim.report import build
 from sim.report.province_map import province_map
 from sim.report.slot_loads import slot_loads
-from sim.result_folder import read_metrics, read_network, write_metrics, write_pairs, write_station_slots
+from sim.result_folder import (
+    STATIONS_SCHEMA,
+    read_metrics,
+    read_network,
+    write_metrics,
+    write_pairs,
+    write_station_slots,
+)
 from sim.results import BrainMetrics, PairTable, StationSlots
 
 pytestmark = pytest.mark.browser
@@ -324,6 +331,7 @@ def _silent(metrics: BrainMetrics) -> BrainMetrics:
         "counts": zero,
         "bytes": zero,
         "refused_by_reason": {},
+        "chunks": dict.fromkeys(stored["chunks"], 0),
         "completion": {"all": nothing, "by_mode": dict.fromkeys(modes, nothing), "by_class": {}},
         "tails": {"all": no_tail, "by_mode": dict.fromkeys(modes, no_tail)},
         "tide": {
@@ -337,15 +345,32 @@ def _silent(metrics: BrainMetrics) -> BrainMetrics:
     return BrainMetrics.model_validate(stored)
 
 
+def test_what_befell_exchanges_on_the_way_is_told_in_both_languages(opened: Open, report: Path) -> None:
+    metrics = read_metrics(report.parent, "ecmp", read_network(report.parent))
+    worst = metrics.stations[0]
+    with opened(report) as page:
+        figures = page.locator("#chunk-table tbody tr").nth(1).locator("td").all_inner_texts()
+        chunks = metrics.chunks
+        expected = (chunks.retries, chunks.failed, chunks.retrying_peak, chunks.spilled, chunks.held_peak)
+        assert figures == [f"{value:,}" for value in expected]
+        page.click("#station-brain [data-value='1']")
+        row = page.locator("#station-table tbody tr").nth(0).locator("td").all_inner_texts()
+        assert row[-2:] == [f"{worst.spilled:,}", f"{worst.failed:,}"]
+        assert "given up after the last retry" in page.locator("#refusals").inner_text()
+        page.click("[data-language=zh]")
+        told = page.locator("#ledger").inner_text()
+        for words in ("末次重试失败后放弃", "方案中该节点对没有路由", "途中经过", "溢写", "暂缓发出"):
+            assert words in told
+
+
 def test_run_without_exchanges_says_so(opened: Open, tmp_path: Path) -> None:
     folder = make_results(tmp_path, cities=1, counties=1)
     network = read_network(folder)
     nothing = np.zeros(0, dtype=np.int64)
     for brain in ("shortest-path", "ecmp"):
         write_metrics(folder, _silent(read_metrics(folder, brain, network)))
-        write_station_slots(
-            folder, brain, [StationSlots(*(nothing.astype(kind) for kind in ("i4", "i4", "f4", "i4", "i8", "i8")))]
-        )
+        kinds = (field.type.to_pandas_dtype() for field in STATIONS_SCHEMA)
+        write_station_slots(folder, brain, [StationSlots(*(nothing.astype(kind) for kind in kinds))])
         write_pairs(folder, brain, PairTable([], [], *[nothing] * 10))
     with opened(build(folder)) as page:
         body = page.locator("body").inner_text()

@@ -16,6 +16,7 @@ from made_results import BRAINS, SLOTS, make_network, make_results, make_slots
 
 import sim.report
 from router_core.errors import BadInputError
+from sim.data_plane import Refusal
 from sim.report import build
 from sim.report.province_map import APART, NOT_ON_MAP, province_map
 from sim.report.slot_loads import map_slots_per_step, queues, slot_loads, steps_for, worst_queues
@@ -130,6 +131,13 @@ def test_damaged_results_leave_the_old_report(folder: Path, tmp_path: Path, name
     assert "\n" not in str(caught.value)
     assert (damaged / "report.html").read_bytes() == before
     assert not list(damaged.glob(".*.draft"))
+
+
+@pytest.mark.parametrize("refusal", [reason for reason in Refusal if reason != Refusal.NOT_REFUSED])
+def test_every_reason_to_refuse_has_its_chinese(refusal: Refusal) -> None:
+    """In English the reason is its own text."""
+    texts = (Path(sim.report.__file__).parent / "texts.js").read_text(encoding="utf-8")
+    assert re.search(rf'"{re.escape(refusal.text)}": "[\u4e00-\u9fff]+"', texts)
 
 
 def test_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -128,7 +128,8 @@ def _edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda run: run.update(format=2), "format"),
+        (lambda run: run.update(format=1), "format"),
+        (lambda run: run.update(format=3), "format"),
         (lambda run: run.pop("slot_ns"), "slot_ns"),
         (lambda run: run.update(slot_ns=0), "slot_ns"),
         (lambda run: run.update(brains=[]), "brains"),
@@ -228,6 +229,8 @@ def _column(name: str, value: Any, kind: pa.DataType | None = None) -> Callable[
         (_column("utilisation", float("nan")), "must be finite"),
         (_column("utilisation", None), "must have no nulls"),
         (_column("waiting", -1), "column waiting"),
+        (_column("spilled", -1), "column spilled"),
+        (lambda table: table.drop_columns(["failed"]), "must be present"),
         (_column("waiting", 1, pa.int64()), "must be of type int32"),
         (lambda table: table.drop_columns(["served_bytes"]), "must be present"),
     ],

@@ -1,0 +1,62 @@
+"""A replay's summary on the terminal."""
+
+from __future__ import annotations
+
+from rich.table import Table
+
+from exchange_router import console
+from sim.results import BrainMetrics
+
+
+def replay_tables(metrics: dict[str, BrainMetrics]) -> list[Table]:
+    """Return the tables of flows, of what befell chunks, and of completion times, one block a brain."""
+    text = console.text
+    times = console.table(
+        text("Completion times", "完成时间"),
+        text("brain / mode or class", "策略 / 模式或优先级"),
+        text("delivered", "已送达"),
+        "p50",
+        "p95",
+        "p99",
+        "p99.9",
+        text("deadlines missed", "超期"),
+    )
+    flows = console.table(
+        text("Exchanges", "交换"),
+        text("brain", "策略"),
+        text("submitted", "提交"),
+        text("delivered", "送达"),
+        text("in flight", "在途"),
+        text("refused", "拒绝"),
+        text("bytes delivered", "送达字节"),
+        text("busiest station", "最忙站点"),
+        text("in its busiest hour", "最忙小时利用率"),
+    )
+    way = console.table(
+        text("On the way", "途中"),
+        text("brain", "策略"),
+        text("chunks tried again", "分片重试"),
+        text("failed", "失败"),
+        text("spilled", "溢写"),
+        text("held back, at most", "暂缓发出（最多）"),
+    )
+    for name, one in metrics.items():
+        classes = {text(f"class {level}", f"优先级 {level}"): part for level, part in one.completion.by_class.items()}
+        parts = {text("all", "全部"): one.completion.all, **one.completion.by_mode, **classes}
+        for mode, part in parts.items():
+            if not part.count:
+                continue
+            quantiles = (part.p50_ns, part.p95_ns, part.p99_ns, part.p999_ns)
+            missed = f"{part.deadline_missed / part.deadline_total:.2%}" if part.deadline_total else "-"
+            times.add_row(f"{name} / {mode}", f"{part.count:,}", *map(console.duration, quantiles), missed)
+        chunks = one.chunks
+        way.add_row(name, *(f"{n:,}" for n in (chunks.retries, chunks.failed, chunks.spilled, chunks.held_peak)))
+        busiest = one.stations[0] if one.stations else None
+        flows.add_row(
+            name,
+            *(f"{getattr(one.counts, key):,}" for key in ("submitted", "delivered", "in_flight", "refused")),
+            console.size(one.bytes.delivered),
+            busiest.name if busiest else "-",
+            f"{busiest.busy_hour_utilisation:.1%}" if busiest else "-",
+        )
+    return [flows, way, times]
