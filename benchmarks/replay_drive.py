@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from replay_workloads import Outage, Workload
 
+from router_core.network import Network
 from router_core.transport import Transport
 from router_core.units import MINUTE_NS, SECOND_NS
+from sim.compiled_plane import CompiledPlane
 from sim.data_plane import DataPlane, Outcome, SetStationUp, Snapshot
-from sim.replay import DATA_PLANES
 from strategies.brain import SetPlan
 
 FEED_NS = MINUTE_NS
-FASTEST = "compiled" if "compiled" in DATA_PLANES else "simpy"
 
 
 class Drive:
@@ -24,11 +26,13 @@ class Drive:
     work : Workload
     epoch_ns : int
         From one control epoch to the next [ns].
+    telemetry_ns : int
+        A snapshot is taken at control epochs that are multiples of this [ns].
     outages : tuple of Outage
         They begin and end at control epochs.
     transport : Transport, optional
-    data_plane : str
-        A key of `DATA_PLANES`.
+    plane : callable
+        Makes the data plane.
     """
 
     def __init__(
@@ -36,16 +40,18 @@ class Drive:
         work: Workload,
         *,
         epoch_ns: int = SECOND_NS,
+        telemetry_ns: int = SECOND_NS,
         outages: tuple[Outage, ...] = (),
         transport: Transport | None = None,
-        data_plane: str = FASTEST,
+        plane: Callable[[Network, Transport], DataPlane] = CompiledPlane,
     ) -> None:
         self.work = work
-        self.plane: DataPlane = DATA_PLANES[data_plane](work.network, transport or Transport())
+        self.plane: DataPlane = plane(work.network, transport or Transport())
         self.plane.apply(SetPlan(work.plan))
         self.last: Snapshot = self.plane.snapshot()
         self.samples = 0
         self._epoch_ns = epoch_ns
+        self._telemetry_ns = telemetry_ns
         self._switches: dict[int, list[tuple[int, bool]]] = {}
         for outage in outages:
             # What returns at an instant comes before what stops then.
@@ -65,8 +71,9 @@ class Drive:
             self.plane.advance(self._now_ns)
             for station, up in self._switches.get(self._now_ns, ()):
                 self.plane.apply(SetStationUp(np.array([station], np.int32), np.array([up])))
-            self.last = self.plane.snapshot()
-            self.samples += 1
+            if next_ns % self._telemetry_ns == 0 or next_ns == until_ns:
+                self.last = self.plane.snapshot()
+                self.samples += 1
 
     @property
     def outcome(self) -> Outcome:

@@ -40,7 +40,7 @@ from sim.replay import replay
 from strategies.registry import make_brain
 
 platform = scenarios.load("jiangxi")
-result = replay(platform, Path(sys.argv[1]), make_brain("ecmp", platform.network), seed=1)
+result = replay(platform, Path(sys.argv[1]), make_brain("ecmp", platform.network), seed=1, data_plane="simpy")
 # Not getrusage: a child inherits its parent's peak there.
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 counts = result.metrics.counts
@@ -91,7 +91,7 @@ def test_replay_small(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
     rows = write_trace(trace, TraceGenerator(platform, start=PLAIN_DAY, seed=1, exchanges_per_day=SMALL))
 
     def run() -> Replay:
-        return replay(platform, trace, make_brain("ecmp", platform.network), seed=1)
+        return replay(platform, trace, make_brain("ecmp", platform.network), seed=1, data_plane="simpy")
 
     result = benchmark.pedantic(run, rounds=3, warmup_rounds=1)
     assert abs(rows - SMALL) < 6 * np.sqrt(SMALL)
