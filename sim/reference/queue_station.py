@@ -105,17 +105,21 @@ class QueueStation(Station):
             self._start(heappop(self._waiting)[-1])
 
     def _start(self, chunk: Chunk) -> None:
-        takes_ns = self._service_ns(chunk)
+        takes_ns = self._service_ns(chunk) + self._fetch_ns(chunk)
+        self._count(chunk)
+        self._work_ns += takes_ns
+        self._end_ns[chunk] = self._agenda.now_ns + takes_ns
+        self._agenda.after(takes_ns, chunk.rank, chunk, self._end, self.place)
+
+    def _fetch_ns(self, chunk: Chunk) -> int:
+        """Free the memory where a chunk waited, or return how long it takes to fetch it from disk [ns]."""
         if chunk in self._in_memory:
             self._in_memory.remove(chunk)
             self._memory_bytes -= chunk.payload_bytes
         elif chunk in self._on_disk:
             self._on_disk.remove(chunk)
-            takes_ns += service_ns(self._spill_fixed_ns, self._spill_ps_per_byte, chunk.payload_bytes)
-        self._count(chunk)
-        self._work_ns += takes_ns
-        self._end_ns[chunk] = self._agenda.now_ns + takes_ns
-        self._agenda.after(takes_ns, chunk.rank, chunk, self._end, self.place)
+            return service_ns(self._spill_fixed_ns, self._spill_ps_per_byte, chunk.payload_bytes)
+        return 0
 
     def _end(self, chunk: Chunk) -> None:
         del self._end_ns[chunk]
