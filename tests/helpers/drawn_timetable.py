@@ -32,7 +32,8 @@ def changes(random: Random, network: Network, grain: Grain, instants: list[int],
             drawn = tuple((s, random.choice(fixed), random.choice(grain.rates_ps)) for s in stations)
             entries.append(_entry(random, Change(at, "service", drawn)))
         else:
-            entries.append(_entry(random, Change(at, "servers", tuple((s, random.randint(1, 4)) for s in stations))))
+            servers = tuple((s, random.choice((1, 1, 2, 3, 4, 12))) for s in stations)
+            entries.append(_entry(random, Change(at, "servers", servers)))
     return entries
 
 

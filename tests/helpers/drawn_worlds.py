@@ -22,8 +22,8 @@ from router_core.transport import WHOLE, Transport
 from router_core.units import DURATION_NS_MAX
 from router_core.vocabulary import Discipline, NodeKind
 
-# The kind of a world is its seed's last digit: coarse ones are the most, and every run of ten seeds has every kind
-# ("big" takes turns with "floor").
+# The kind of a world is its seed's last digit: coarse ones are the most, and every run of twenty seeds has these kinds
+# ("big" takes turns with "floor"). One seed in fifty is a crowd: so many at once that every container has to grow.
 KINDS = ("coarse",) * 6 + ("odd", "odd", "ties", "floor")
 # Sizes are multiples of half the least chunk, and so are instants: a byte takes whole nanoseconds on the coarse grid.
 GRID = 512
@@ -35,6 +35,7 @@ class Style(Grain):
 
     grid_bytes: int = GRID
     sizes_max: int = 10
+    far_ns: int = 0
     priority: float = 0.0
     sharing: float = 0.0
     buffers: float = 0.0
@@ -45,6 +46,8 @@ class Style(Grain):
         service = super().service(random)
         if self.floor_ns and random.random() < 0.6:
             service = replace(service, fixed_ns=self.floor_ns)
+        if self.far_ns and random.random() < 0.1:
+            service = replace(service, after_ns=self.far_ns)
         dice = random.random()
         if dice < self.sharing:
             return replace(service, discipline=Discipline.SHARING)
@@ -63,6 +66,8 @@ class Style(Grain):
 def kind_of(seed: int) -> str:
     """Return the kind of a seed's world."""
     kind = KINDS[seed % 10]
+    if seed % 50 == 27:
+        return "crowd"
     return "big" if kind == "floor" and seed // 10 % 2 else kind
 
 
@@ -80,7 +85,9 @@ def drawn_world(seed: int) -> World:
 
     style = Style(
         grid_ns=GRID,
-        servers_max=random.choice((1, 2, 4)),
+        servers_max=random.choice((1, 2, 4, 4, 12)),
+        sizes_max=random.choice((3, 10, 10, 10, 60)),
+        far_ns=random.choice((0, 0, 0, 10**6, 10**9)),
         priority=amount(),
         sharing=amount() * 0.7,
         buffers=amount(),
@@ -95,11 +102,13 @@ def drawn_world(seed: int) -> World:
         bytes_2, rates = random.choice(
             ((20, (0, 333, 8_000_000)), (30, (0, 1_000, 8_000_000)), (36, (0, 1_000, 2_000)))
         )
-        style = replace(style, grid_ns=10**11 + random.randint(0, 1), grid_bytes=2**bytes_2 + 1, rates_ps=rates)
+        style = replace(
+            style, grid_ns=10**11 + random.randint(0, 1), grid_bytes=2**bytes_2 + 1, rates_ps=rates, sizes_max=10
+        )
     network = drawn_network(
         random,
         transit=random.randint(3, 8),
-        front_ends=random.randint(3, 8),
+        front_ends=random.randint(20, 40) if kind == "crowd" else random.randint(3, 8),
         extra_lines=random.randint(0, 5),
         grain=style,
     )
@@ -140,17 +149,19 @@ def _transport(random: Random, style: Style, on) -> Transport:
     if on():
         # A few chunks for the larger ones; never fewer bytes than the transport allows.
         chunk = max(1_024, style.grid_bytes * random.choice((1, 2, 2, 3)))
-    backoff = style.grid_ns * random.choice((1, 1, 2, 5))
+    backoff = style.grid_ns * random.choice((1, 1, 2, 5, 200))
     return Transport(chunk, random.choice((0, 1, 2, 4)), backoff, backoff * random.choice((1, 2, 3, 100)))
 
 
 def _rows(random: Random, network: Network, style: Style, kind: str, classes: int) -> list[Row]:
     """Draw exchanges in bursts; a world of ties has them all at a handful of instants."""
     count = random.randint(20, 150) if random.random() < 0.25 else random.randint(150, 400)
+    if kind == "crowd":
+        count = random.randint(1_200, 2_000)
     ends = network.endpoints.tolist()
-    if random.random() < 0.3:
+    if kind != "crowd" and random.random() < 0.3:
         ends = random.sample(ends, random.randint(2, min(4, len(ends))))
-    slack = random.choice((1, 1, 4))
+    slack = 0 if kind == "crowd" and random.random() < 0.5 else random.choice((1, 1, 4))
     sizes_max = style.sizes_max * random.choice((1, 1, 3) if kind == "odd" else (1,))
     if kind == "odd" and style.grid_bytes == 1:
         sizes_max *= 400
