@@ -3,22 +3,24 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
+SOAK_WORLDS ?= 10000
 BENCH_ARGS ?=
 TEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-bounds bench check lock samples clean
+.PHONY: help run test soak test-bounds bench check lock samples clean
 
 help:
 	@echo "make run     generate a working day of the province, replay it under two brains, write the report"
 	@echo "make test    run the tests"
+	@echo "make soak    both data planes in SOAK_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
 	@echo "make test-bounds   the numba kernels under bounds checks"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make lock    resolve the lock files anew"
 	@echo "make samples remake the committed sample traces"
 
-# Two stamps: what runs needs, and what development needs on top. Hashes are required for both.
+# Three stamps: what runs needs, what development needs on top, and the benchmarks' peers. All with hashes.
 # A change of an extension's source alone rebuilds it.
 EXTENSIONS := $(wildcard router_core/*.pyx router_core/*.pxd router_core/engine/*.pyx router_core/engine/*.pxd)
 
@@ -35,6 +37,10 @@ $(VENV)/.dev-installed: requirements-dev.lock $(VENV)/.run-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+$(VENV)/.bench-installed: requirements-bench.lock $(VENV)/.dev-installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
 run: $(VENV)/.run-installed
 	$(BIN)/exchange-router trace generate --scenario jiangxi --seed $(SEED) --out build/day.parquet
 	$(BIN)/exchange-router replay --scenario jiangxi --trace build/day.parquet --seed $(SEED) \
@@ -44,11 +50,15 @@ run: $(VENV)/.run-installed
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
+# The data planes against each other, docs/differential-testing.md; SEED=17 SOAK_WORLDS=1 replays the world of one seed.
+soak: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/soak.py --seed $(SEED) --worlds $(SOAK_WORLDS)
+
 # The numba kernels once more with bounds checks, compiled apart from the usual cache.
 test-bounds: $(VENV)/.dev-installed
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=build/numba-bounds $(BIN)/python -m pytest tests/router_core/test_optimum.py
 
-bench: $(VENV)/.dev-installed
+bench: $(VENV)/.bench-installed
 	@mkdir -p build
 	$(BIN)/python -m pytest benchmarks -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
 
@@ -62,6 +72,8 @@ lock: $(VENV)/.dev-installed
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --output-file requirements.lock pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --extra dev --constraint requirements.lock \
 	    --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --extra bench --constraint requirements-dev.lock \
+	    --output-file requirements-bench.lock pyproject.toml
 
 LOCK_FLAGS := --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url \
     --no-emit-find-links --no-header --no-annotate
