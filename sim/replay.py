@@ -11,9 +11,11 @@ from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.platform import Platform
 from router_core.transport import Transport
+from sim.completion import completion
 from sim.data_plane import DataPlane
 from sim.faults import Fault
-from sim.metrics import completion, pairs, summary
+from sim.metrics import summary
+from sim.pairs import pairs
 from sim.reference_plane import ReferencePlane
 from sim.results import BrainMetrics, PairTable, StationSlots
 from sim.world import World, WorldConfig
@@ -103,7 +105,7 @@ def replay(
             raise BadInputError("replay", "every instant lies before 2**62 ns, 146 years", str(error)) from None
     done = completion(record.exchanges, record.outcome, record.ended_ns)
     return Replay(
-        summary(network, record, brain.name, span_ns, config.slot_ns),
+        summary(network, record, done, brain.name, span_ns, config.slot_ns),
         record.series.rows,
         pairs(network, record.exchanges, done),
     )

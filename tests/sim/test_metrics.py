@@ -14,20 +14,10 @@ from router_core.exchanges import NO_DEADLINE, Exchanges
 from router_core.network_builder import NetworkBuilder, Service
 from router_core.units import MINUTE_NS
 from router_core.vocabulary import Mode, NodeKind
+from sim.completion import QUANTILES, TAIL_POINTS, completion, distribution, percentile, tail
 from sim.data_plane import Outcome, Refusal
-from sim.metrics import (
-    BUSIEST,
-    QUANTILES,
-    TAIL_POINTS,
-    busiest,
-    completion,
-    distribution,
-    pairs,
-    percentile,
-    summary,
-    tail,
-    tide,
-)
+from sim.metrics import BUSIEST, busiest, summary, tide
+from sim.pairs import pairs
 from sim.results import NO_TIME_NS, StationSlots
 from sim.series import Series
 from sim.world import Record
@@ -47,7 +37,8 @@ def made_network():
 
 
 NETWORK = made_network()
-DELIVERED, IN_FLIGHT, REFUSED = "delivered", "in flight", "refused"
+DELIVERED, IN_FLIGHT, REFUSED, GIVEN_UP = "delivered", "in flight", "refused", "given up"
+REFUSALS = {REFUSED: Refusal.NO_ROUTE, GIVEN_UP: Refusal.GAVE_UP}
 
 ROW = st.fixed_dictionaries(
     {
@@ -56,7 +47,8 @@ ROW = st.fixed_dictionaries(
         "payload_bytes": st.integers(0, 50),
         "mode": st.sampled_from([Mode.DOCKING, Mode.QUERY]),
         "priority": st.integers(0, 2),
-        "fate": st.sampled_from([DELIVERED, DELIVERED, DELIVERED, IN_FLIGHT, REFUSED]),
+        "fate": st.sampled_from([DELIVERED, DELIVERED, DELIVERED, IN_FLIGHT, REFUSED, GIVEN_UP]),
+        "retries": st.integers(0, 3),
         # Few values, so that equal times and times equal to the deadline are common.
         "took_ns": st.integers(1, 8).map(lambda tens: 10 * tens),
         "due_in_ns": st.none() | st.integers(0, 8).map(lambda tens: 10 * tens) | st.just(500),
@@ -81,8 +73,9 @@ def run_of(rows: list[dict]) -> tuple[Exchanges, Outcome]:
         deadline_ns=due,
     )
     arrived = [row["submitted_ns"] + row["took_ns"] if row["fate"] == DELIVERED else -1 for row in rows]
-    refusal = [Refusal.NO_ROUTE if row["fate"] == REFUSED else Refusal.NOT_REFUSED for row in rows]
-    return batch, Outcome(np.array(arrived, np.int64), np.array(refusal, np.int8))
+    refusal = [REFUSALS.get(row["fate"], Refusal.NOT_REFUSED) for row in rows]
+    retries = np.array(column("retries"), np.int32)
+    return batch, Outcome(np.array(arrived, np.int64), np.array(refusal, np.int8), retries)
 
 
 def naive_table(rows: list[dict]) -> dict:
@@ -97,7 +90,7 @@ def naive_table(rows: list[dict]) -> dict:
     def missed(row: dict) -> bool:
         if row["fate"] == DELIVERED:
             return row["took_ns"] > row["due_in_ns"]
-        return row["fate"] == REFUSED or row["submitted_ns"] + row["due_in_ns"] < ENDED_NS
+        return row["fate"] in REFUSALS or row["submitted_ns"] + row["due_in_ns"] < ENDED_NS
 
     dated = [row for row in rows if row["due_in_ns"] is not None]
     return {
@@ -111,18 +104,21 @@ def naive_table(rows: list[dict]) -> dict:
     }
 
 
-def series_of(rows: list[tuple], edges: list[int]) -> Series:
-    kinds = ("i4", "i4", "f4", "i4", "i8", "i8")
-    columns = zip(*rows, strict=True) if rows else [[]] * len(kinds)
+def series_of(rows: list[tuple], edges: list[int], held: tuple[int, ...] = ()) -> Series:
+    """Rows are slot, station, utilisation, waiting, served, its bytes, and if not 0, spilled and failed."""
+    kinds = ("i4", "i4", "f4", "i4", "i8", "i8", "i8", "i8")
+    columns = zip(*((*row, 0, 0)[: len(kinds)] for row in rows), strict=True) if rows else [[]] * len(kinds)
     arrays = [np.array(list(column), dtype=kind) for column, kind in zip(columns, kinds, strict=True)]
-    return Series(np.array(edges, dtype=np.int64), StationSlots(*arrays))
+    waits = np.array(held or [0] * (len(edges) - 1), dtype=np.int64)
+    return Series(np.array(edges, dtype=np.int64), waits, 2 * waits, StationSlots(*arrays))
 
 
 @given(st.lists(ROW, max_size=60))
 @settings(deadline=None)
 def test_summary_agrees_with_the_definitions(rows):
     batch, outcome = run_of(rows)
-    metrics = summary(NETWORK, Record(batch, outcome, series_of([], [0]), ENDED_NS), "brain", SPAN_NS, 300)
+    record = Record(batch, outcome, series_of([], [0]), ENDED_NS)
+    metrics = summary(NETWORK, record, completion(batch, outcome, ENDED_NS), "brain", SPAN_NS, 300)
     table = metrics.completion.model_dump()
     assert table["all"] == naive_table(rows)
     assert set(table["by_mode"]) == {mode.name.lower() for mode in Mode}
@@ -132,13 +128,16 @@ def test_summary_agrees_with_the_definitions(rows):
     for level, part in table["by_class"].items():
         assert part == naive_table([row for row in rows if str(row["priority"]) == level])
 
-    for fate, name in ((DELIVERED, "delivered"), (IN_FLIGHT, "in_flight"), (REFUSED, "refused")):
-        those = [row for row in rows if row["fate"] == fate]
+    for fates, name in (({DELIVERED}, "delivered"), ({IN_FLIGHT}, "in_flight"), (set(REFUSALS), "refused")):
+        those = [row for row in rows if row["fate"] in fates]
         assert getattr(metrics.counts, name) == len(those)
         assert getattr(metrics.bytes, name) == sum(row["payload_bytes"] for row in those)
     assert metrics.counts.submitted == len(rows)
     assert metrics.bytes.submitted == sum(row["payload_bytes"] for row in rows)
-    assert metrics.refused_by_reason == {Refusal.NO_ROUTE.text: metrics.counts.refused}
+    assert metrics.refused_by_reason == {
+        reason.text: sum(row["fate"] == fate for row in rows) for fate, reason in REFUSALS.items()
+    }
+    assert metrics.chunks.retries == sum(row["retries"] for row in rows)
     assert (metrics.span_ns, metrics.ended_ns) == (SPAN_NS, ENDED_NS)
     assert metrics.stations == []
 
@@ -187,7 +186,7 @@ def test_ranks_are_exact_where_floats_are_not(count):
 
 @given(st.lists(st.integers(0, 40), max_size=500))
 def test_the_tail_lies_between_more_than_and_at_least(times):
-    curve = tail(np.array(times, dtype=np.int64))
+    curve = tail(np.sort(np.array(times, dtype=np.int64)))
     latency, above = curve["latency_ns"], curve["share_above"]
     assert len(latency) == len(above) <= TAIL_POINTS
     assert latency == sorted(latency)
@@ -214,7 +213,7 @@ def test_times_of_years_do_not_overflow():
     took = 94_608_000 * 10**9
     count = 10_000
     batch = exchanges(np.zeros(count), 1, 2, 1)
-    outcome = Outcome(np.full(count, took, dtype=np.int64), np.zeros(count, dtype=np.int8))
+    outcome = Outcome(np.full(count, took), np.zeros(count, dtype=np.int8), np.zeros(count, dtype=np.int32))
     table = distribution(batch, completion(batch, outcome, took + 1), np.ones(count, dtype=np.bool_))
     assert table["mean_ns"] == table["p50_ns"] == table["max_ns"] == took
 
@@ -224,7 +223,8 @@ def test_times_of_years_do_not_overflow():
 def test_tides_sum_to_what_was_submitted(rows, slot_ns):
     batch, outcome = run_of(rows)
     modes = {mode.name.lower(): batch.mode == mode for mode in Mode}
-    table = tide(batch, outcome, modes, SPAN_NS, slot_ns)
+    table = tide(batch, outcome, SPAN_NS, slot_ns)
+    assert list(table["submitted"]) == list(table["bytes"]) == list(modes)
     slots = -(-SPAN_NS // slot_ns)
     assert table["start_ns"] == [slot * slot_ns for slot in range(slots)]
     for name, mask in modes.items():
@@ -255,6 +255,17 @@ def test_busiest_stations_come_first_with_their_means_over_the_span():
     assert [table[station]["peak_waiting"] for station in (3, 4, 5)] == [2, 7, 9]
     assert (table[3]["served"], table[3]["served_bytes"]) == (30, 300)
     assert table[3]["name"] == NETWORK.station_name[3]
+
+
+def test_what_befell_chunks_is_summed_over_stations_and_slots():
+    rows = [(0, 3, 0.5, 0, 10, 100, 4, 1), (1, 3, 1.0, 2, 20, 200, 3, 0), (1, 5, 1.0, 9, 2, 2, 0, 7)]
+    series = series_of(rows, [0, 100, 200], held=(5, 2))
+    batch, outcome = run_of([])
+    metrics = summary(NETWORK, Record(batch, outcome, series, 200), completion(batch, outcome, 200), "brain", 200, 100)
+    chunks = metrics.chunks
+    assert (chunks.spilled, chunks.failed, chunks.held_peak, chunks.retrying_peak) == (7, 8, 5, 10)
+    by_station = {load.station: (load.spilled, load.failed) for load in metrics.stations}
+    assert by_station == {3: (7, 1), 5: (0, 7)}
 
 
 def test_the_busiest_hour_counts_and_not_the_busiest_slot():

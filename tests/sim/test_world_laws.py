@@ -21,6 +21,7 @@ from router_core.network_builder import NetworkBuilder, Service
 from router_core.platform import Platform
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from router_core.vocabulary import NodeKind
+from sim.completion import completion
 from sim.data_plane import PlaneCommand, SetStationService
 from sim.metrics import summary
 from sim.other_users import CONFERENCE_HOURS, OtherUsers
@@ -101,7 +102,8 @@ class Run:
         )
         borders = np.linspace(0, len(batch), cuts + 1).astype(int)
         self.record = world.run(batch[a:b] for a, b in pairwise(borders.tolist()))
-        self.metrics = summary(network, self.record, self.brain.name, span_ns, self.config.slot_ns)
+        done = completion(self.record.exchanges, self.record.outcome, self.record.ended_ns)
+        self.metrics = summary(network, self.record, done, self.brain.name, span_ns, self.config.slot_ns)
 
     def told(self, kind: type) -> list:
         return [event for event in self.brain.events if isinstance(event, kind)]
@@ -398,7 +400,8 @@ def test_replay_is_the_world_around_a_file(toy, sample, name):
         toy.network, toy.background, brain, ReferencePlane(toy.network), start=TUESDAY, span_ns=span_ns, seed=2
     )
     record = world.run(iter([batch]))
-    assert result.metrics == summary(toy.network, record, name, span_ns, WorldConfig().slot_ns)
+    done = completion(record.exchanges, record.outcome, record.ended_ns)
+    assert result.metrics == summary(toy.network, record, done, name, span_ns, WorldConfig().slot_ns)
     assert result.metrics.counts.delivered == len(batch)
     assert result.pairs.submitted.sum() == len(batch)
     np.testing.assert_array_equal(result.stations.served, record.series.rows.served)
@@ -413,7 +416,7 @@ def test_replay_tells_how_far_it_is(toy, sample):
 
 
 def test_an_unknown_data_plane_or_brain_is_refused(toy, sample):
-    with pytest.raises(BadInputError, match=r"^data plane: must be one of simpy"):
+    with pytest.raises(BadInputError, match=r"^data plane: must be one of compiled, simpy"):
         replay(toy, sample, make_brain("ecmp", toy.network), seed=2, data_plane="abacus")
     with pytest.raises(BadInputError, match=r"^brain: must be one of shortest-path, ecmp"):
         make_brain("oracle", toy.network)
