@@ -25,7 +25,8 @@ class TelemetryConfig:
     delay_ns, delay_jitter_ns : int
         A sample arrives `delay_ns` plus up to `delay_jitter_ns` after it was taken [ns], >= 0.
     noise : float
-        Relative standard deviation of utilisation and bytes, >= 0.
+        Relative standard deviation of utilisation and bytes, >= 0; one draw for both, as an agent's window is a little
+        longer or shorter than it says.
     """
 
     period_ns: int = MINUTE_NS
@@ -54,6 +55,8 @@ class Sampler:
         self._config = config
         self._draws = stream(seed, "telemetry")
         self._last: Snapshot | None = None
+        self._servers = network.station_servers.astype(np.float64)
+        self._others = np.zeros(network.station_count)
 
     def sample(self, snapshot: Snapshot, others: NDArray[np.float64]) -> tuple[int, TelemetryArrived] | None:
         """Return the delay until the sample arrives [ns] and the event, or `None` for the first snapshot.
@@ -67,22 +70,21 @@ class Sampler:
         last, self._last = self._last, snapshot
         if last is None:
             return None
-        network, config = self._network, self._config
+        config = self._config
         window_ns = snapshot.now_ns - last.now_ns
         busy_ns = snapshot.busy_ns - last.busy_ns
         served_bytes = snapshot.served_bytes - last.served_bytes
-        share = busy_ns / (network.station_servers * float(window_ns))
+        share = busy_ns / (self._servers * window_ns)
         # An interface counter sees the others' bytes, and ours at the line's full rate.
-        lines = network.line_station
-        share[lines] = share[lines] * (1 - others) + others
-        factor = 1 + config.noise * self._draws.standard_normal((2, network.station_count))
-        factor = np.maximum(factor, 0.0)
+        self._others[self._network.line_station] = others
+        share += (1 - share) * self._others
+        factor = np.maximum(1 + config.noise * self._draws.standard_normal(len(share)), 0.0)
         delay_ns = config.delay_ns + int(self._draws.integers(config.delay_jitter_ns + 1))
         return delay_ns, TelemetryArrived(
             now_ns=snapshot.now_ns + delay_ns,
             observed_ns=snapshot.now_ns,
             window_ns=window_ns,
-            utilisation=np.minimum(share * factor[0], 1.0),
+            utilisation=np.minimum(share * factor, 1.0),
             waiting=snapshot.waiting,
-            served_bytes=np.rint(served_bytes * factor[1]).astype(np.int64),
+            served_bytes=np.rint(served_bytes * factor).astype(np.int64),
         )

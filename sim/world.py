@@ -153,7 +153,9 @@ class World:
         self._plane.advance(now_ns)
         self._recorder.record(self._plane.snapshot())
         self._tell(RunEnded(now_ns))
-        return Record(concatenate(self._kept), self._plane.outcome(), self._recorder.series(), now_ns)
+        exchanges = concatenate(self._kept)
+        self._kept.clear()  # a trace of millions need not stand in memory twice while it is judged
+        return Record(exchanges, self._plane.outcome(), self._recorder.series(), now_ns)
 
     def _after(self, delay_ns: int, rank: Rank) -> simpy.Event:
         """Return an event `delay_ns` from now that comes in order of its rank, where SimPy's timeouts know no ranks."""
