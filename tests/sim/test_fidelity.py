@@ -13,13 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, factorial, log
+from math import exp, log
 
 import numpy as np
 import pytest
 from made_networks import INSTANT, OneWay, exchanges
 from numpy.typing import NDArray
-from scipy import stats
+from queueing import (
+    Draw,
+    Estimate,
+    constant,
+    erlang_c,
+    estimate,
+    exponential,
+    pollaczek_khinchine,
+    two_sizes,
+    uniform,
+)
 
 from router_core.network import Network
 from router_core.network_builder import NetworkBuilder, Service
@@ -31,30 +41,6 @@ from strategies.brain import SetPlan
 FALSE_ALARM = 1e-5
 REPLICATIONS = 40
 UNIT_NS = 1_000_000  # mean service time; a rounding to whole nanoseconds is a millionth of it
-
-Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Mean over replications and the half-width of its confidence interval at `FALSE_ALARM`."""
-
-    mean: float
-    half_width: float
-
-    def agrees_with(self, theory: float) -> bool:
-        return abs(self.mean - theory) <= self.half_width
-
-
-def estimate(values: NDArray[np.float64], controls: NDArray[np.float64]) -> Estimate:
-    """Estimate the mean of `values` (R,) with the help of `controls` (R, k) of expectation 0."""
-    freedom = len(values) - 1 - controls.shape[1]
-    design = np.column_stack([np.ones(len(values)), controls])
-    inverse = np.linalg.inv(design.T @ design)
-    coefficients = inverse @ design.T @ values
-    variance = ((values - design @ coefficients) ** 2).sum() / freedom
-    quantile = float(stats.t.ppf(1 - FALSE_ALARM / 2, freedom))
-    return Estimate(float(coefficients[0]), quantile * float(np.sqrt(variance * inverse[0, 0])))
 
 
 def check(found: Estimate, theory: float, *, wrong: float, within: float) -> None:
@@ -85,7 +71,7 @@ class Sample:
     controls: NDArray[np.float64]
 
     def of(self, values: NDArray[np.float64]) -> Estimate:
-        return estimate(values.mean(axis=1), self.controls)
+        return estimate(values.mean(axis=1), self.controls, FALSE_ALARM)
 
 
 def measure(servers: int, load: float, service: Draw, kept: int, seed: int) -> Sample:
@@ -114,35 +100,6 @@ def measure(servers: int, load: float, service: Draw, kept: int, seed: int) -> S
             control.append(services.mean() / UNIT_NS - 1)
         controls.append(control)
     return Sample(np.array(waited), np.array(stayed), np.array(controls))
-
-
-def exponential(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    return rng.exponential(1.0, count)
-
-
-def constant(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    return np.ones(count)
-
-
-def two_sizes(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Nine of ten take 0.5, one takes 5.5."""
-    return np.where(rng.random(count) < 0.9, 0.5, 5.5)
-
-
-def uniform(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    return rng.uniform(0, 2, count)
-
-
-def pollaczek_khinchine(load: float, second_moment: float) -> float:
-    """Mean wait of M/G/1 in units of the mean service time."""
-    return load * second_moment / (2 * (1 - load))
-
-
-def erlang_c(servers: int, load: float) -> float:
-    """Probability that an arrival at M/M/c waits."""
-    offered = servers * load
-    last = offered**servers / factorial(servers) / (1 - load)
-    return last / (sum(offered**k / factorial(k) for k in range(servers)) + last)
 
 
 @pytest.mark.parametrize(("load", "kept"), [(0.3, 4_000), (0.6, 5_000), (0.8, 12_000)])
@@ -262,14 +219,14 @@ def test_jackson_tandem(loads, kept):
     stays, controls = tandem_stays(loads, kept, own=True)
     each = [load / (1 - load) for load in loads]
     constant_services = sum(load + pollaczek_khinchine(load, 1.0) * load for load in loads)
-    check(estimate(stays.mean(axis=1), controls), sum(each), wrong=constant_services, within=0.05)
+    check(estimate(stays.mean(axis=1), controls, FALSE_ALARM), sum(each), wrong=constant_services, within=0.05)
     # Independence: the variances add; were the two times proportional, the deviations would.
-    squares = estimate(((stays - sum(each)) ** 2).mean(axis=1), controls)
+    squares = estimate(((stays - sum(each)) ** 2).mean(axis=1), controls, FALSE_ALARM)
     check(squares, sum(time**2 for time in each), wrong=sum(each) ** 2, within=0.25)
 
 
 def test_one_payload_in_both_stations_is_no_jackson_network():
     """Services that follow one payload are not independent; the check above is sharp enough to see that."""
     stays, controls = tandem_stays((0.3, 0.6), 3_000, own=False)
-    found = estimate(stays.mean(axis=1), controls)
+    found = estimate(stays.mean(axis=1), controls, FALSE_ALARM)
     assert not found.agrees_with(0.3 / 0.7 + 0.6 / 0.4), found
