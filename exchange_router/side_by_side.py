@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, TypeVar
@@ -58,10 +59,16 @@ def side_by_side(
     running: dict[Connection, tuple[int, SpawnProcess]] = {}
     try:
         while waiting or running:
+            fresh = []
             while waiting and len(running) < workers:
-                number = waiting.pop(0)
-                ours, process = _started(work, jobs[number])
-                running[ours] = (number, process)
+                with _interrupts_held_back():
+                    connection, process = _started(work)
+                    running[connection] = (waiting.pop(0), process)
+                fresh.append(connection)
+            for connection in fresh:  # only now, because handing over waits until the process has come up
+                number, process = running[connection]
+                with suppress(BrokenPipeError):  # it has died already, which the end of the pipe tells below
+                    connection.send(jobs[number])
             for ready in wait(list(running)):
                 assert isinstance(ready, Connection)
                 number, process = running[ready]
@@ -82,31 +89,46 @@ def side_by_side(
     return [results[number] for number in range(len(jobs))]
 
 
-def _started(work: Work[JobT, ResultT], job: JobT) -> tuple[Connection, SpawnProcess]:
-    context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(work, job, theirs), daemon=True)
-    # A terminal interrupts all processes of a command; the children inherit that they leave it to their parent.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let an interrupt come after the block, and never to the processes started in it.
+
+    A terminal interrupts all processes of a command. Those started here inherit that the signal is held back, and leave
+    it to their parent.
+    """
+    resource_tracker.ensure_running()  # its start would let signals through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        process.start()
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _started(work: Work[JobT, ResultT]) -> tuple[Connection, SpawnProcess]:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_run, args=(work, theirs), daemon=True)
+    process.start()
     theirs.close()  # so that the end of the process is the end of the pipe
     return ours, process
 
 
-def _message(ready: Connection, process: SpawnProcess) -> Any:
+def _message(connection: Connection, process: SpawnProcess) -> Any:
     try:
-        return ready.recv()
-    except EOFError:
+        return connection.recv()
+    except (EOFError, ConnectionResetError):
         process.join()
         raise ExchangeRouterError(f"a process ended without a result, exit code {process.exitcode}") from None
 
 
-def _run(work: Work[JobT, ResultT], job: JobT, connection: Connection) -> None:
-    try:
-        connection.send(work(job, lambda done: connection.send(_Progress(done))))
-    except Exception as error:
-        error.add_note(traceback.format_exc())
-        connection.send(_Failure(error))
+def _run(work: Work[JobT, ResultT], connection: Connection) -> None:
+    # Without its parent a job has nobody to work for.
+    with suppress(EOFError, BrokenPipeError):
+        job = connection.recv()
+        try:
+            result = work(job, lambda done: connection.send(_Progress(done)))
+        except Exception as error:
+            error.add_note(traceback.format_exc())
+            connection.send(_Failure(error))
+        else:
+            connection.send(result)

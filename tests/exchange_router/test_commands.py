@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +17,13 @@ import pytest
 
 from exchange_router import replay_command
 from exchange_router.main import status
-from router_core.errors import ExchangeRouterError
+from exchange_router.side_by_side import side_by_side
+from router_core.errors import BadInputError, ExchangeRouterError
+from sim.world import WorldConfig
 from traces.reader import TraceReader
 from traces.writer import write_all
 
+SAMPLE = Path(__file__).resolve().parents[2] / "traces" / "samples" / "jiangxi-hour.parquet"
 COMMANDS = [
     [],
     ["scenario"],
@@ -76,6 +85,9 @@ def bad_inputs(tmp_path: Path, day: Path) -> dict[str, tuple[list[str], str]]:
     (tmp_path / "full" / "precious.txt").write_text("keep me", encoding="utf-8")
     generate = ["trace", "generate", "--scenario", "toy", "--out", str(tmp_path / "t.parquet")]
     again = ["replay", "--scenario", "toy", "--trace", str(day)]
+    anew = [*again, "--out", str(tmp_path / "o")]
+    lost = tmp_path / "lost.toml"
+    lost.write_text('schema = 1\n[[faults]]\nkind = "stop"\nnode = "atlantis"\nfrom = 1\n', encoding="utf-8")
     return {
         "no such command": (["bogus"], "bogus"),
         "no such option": (["scenario", "list", "--bogus"], "--bogus"),
@@ -101,6 +113,13 @@ def bad_inputs(tmp_path: Path, day: Path) -> dict[str, tuple[list[str], str]]:
         "replay trace missing": (["replay", "--trace", "none", "--out", str(tmp_path / "o")], "none"),
         "brain unknown": ([*again, "--out", str(tmp_path / "o"), "--brain", "best"], "--brain"),
         "data plane unknown": ([*again, "--out", str(tmp_path / "o"), "--data-plane", "magic"], "--data-plane"),
+        "faults missing": ([*anew, "--faults", str(tmp_path / "none.toml")], "none.toml"),
+        "faults not TOML": ([*anew, "--faults", str(plain)], "plain.txt"),
+        "faults of another network": ([*anew, "--faults", str(lost)], "lost.toml: faults[0].node"),
+        "telemetry never": ([*anew, "--telemetry-s", "0"], "--telemetry-s"),
+        "telemetry not finite": ([*anew, "--telemetry-s", "nan"], "--telemetry-s"),
+        "telemetry not a number": ([*anew, "--telemetry-s", "often"], "--telemetry-s"),
+        "telemetry too rare": ([*anew, "--telemetry-s", "100000"], "--telemetry-s"),
         "out is somebody's": ([*again, "--out", str(tmp_path / "full")], "--out"),
         "out is a file": ([*again, "--out", str(plain)], "--out"),
         "report of nothing": (["report", str(tmp_path / "full")], "run.json"),
@@ -112,8 +131,9 @@ CASES = [
     "out missing", "seed not a number", "seed negative", "start not a date", "start that never was", "days negative",
     "days not finite", "days and hours", "load zero", "load not finite", "exchanges zero", "surge unknown",
     "trace missing", "trace not a trace", "trace of another scenario", "import nothing known",
-    "replay trace missing", "brain unknown", "data plane unknown", "out is somebody's", "out is a file",
-    "report of nothing",
+    "replay trace missing", "brain unknown", "data plane unknown", "faults missing", "faults not TOML",
+    "faults of another network", "telemetry never", "telemetry not finite", "telemetry not a number",
+    "telemetry too rare", "out is somebody's", "out is a file", "report of nothing",
 ]  # fmt: skip
 
 
@@ -160,6 +180,105 @@ def test_results_are_equal_bytes_whatever_the_number_of_processes(tmp_path, day)
     assert contents(tmp_path / "one") == contents(tmp_path / "two") == contents(tmp_path / "again")
     assert replay(day, tmp_path / "other", "--seed", "6") == 0
     assert contents(tmp_path / "other")["ecmp/metrics.json"] != contents(tmp_path / "one")["ecmp/metrics.json"]
+
+
+FAULTS = """
+schema = 1
+[[faults]]
+kind = "stop"
+line = ["province-a", "east-a"]
+from = "00:30:00"
+until = "02:00:00"
+[[faults]]
+kind = "slow"
+node = "east/process"
+from = 3600
+factor = 1.5
+"""
+
+
+def test_faults_change_the_result_and_are_told(tmp_path, day, capsys):
+    faults = tmp_path / "faults.toml"
+    faults.write_text(FAULTS, encoding="utf-8")
+    told = {}
+    for name, more in {"calm": [], "one": [faults, "--jobs", "1"], "two": [faults, "--jobs", "2"]}.items():
+        options = ["--faults", str(more[0]), *more[1:]] if more else []
+        capsys.readouterr()
+        assert replay(day, tmp_path / name, *options, "--json") == 0
+        told[name] = json.loads(capsys.readouterr().out)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    for calm, struck in zip(told["calm"]["brains"].values(), told["one"]["brains"].values(), strict=True):
+        assert calm["chunks"]["failed"] == calm["chunks"]["retries"] == 0
+        assert struck["chunks"]["failed"] >= struck["chunks"]["retries"] > 0
+        assert struck["counts"]["submitted"] == calm["counts"]["submitted"]
+    origin = told["one"]["provenance"]
+    assert origin["faults_digest"] == hashlib.sha256(faults.read_bytes()).hexdigest()
+    assert "--faults faults.toml" in origin["command"]
+    assert told["calm"]["provenance"]["faults_digest"] is None
+    assert origin["faults_digest"] in (tmp_path / "one" / "report.html").read_text(encoding="utf-8")
+
+
+def test_telemetry_is_sampled_as_often_as_asked_for(tmp_path, day, monkeypatch):
+    periods = []
+    work = replay_command.replay_trace
+
+    def watched(*given, config: WorldConfig, **more):
+        periods.append(config.telemetry.period_ns)
+        return work(*given, config=config, **more)
+
+    monkeypatch.setattr(replay_command, "replay_trace", watched)
+    for number, options in enumerate(([], ["--telemetry-s", "30"], ["--telemetry-s", "12.5"])):
+        assert replay(day, tmp_path / str(number), "--brain", "ecmp", *options) == 0
+    assert periods == [60 * 10**9, 30 * 10**9, 12_500_000_000]
+
+
+def test_both_data_planes_give_one_result(tmp_path, day):
+    for plane in ("compiled", "simpy"):
+        assert replay(day, tmp_path / plane, "--brain", "ecmp", "--data-plane", plane) == 0
+    for name in ("metrics.json", "stations.parquet", "pairs.parquet"):
+        assert (tmp_path / "compiled" / "ecmp" / name).read_bytes() == (tmp_path / "simpy" / "ecmp" / name).read_bytes()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_ends_all_and_leaves_the_earlier_result(tmp_path, day, jobs):
+    """As a terminal does it: every process of the command gets the signal. The plane is the slow one, to be caught."""
+    out = tmp_path / "out"
+    assert replay(day, out, "--brain", "ecmp") == 0
+    before = contents(tmp_path)
+    words = ["replay", "--trace", str(SAMPLE), "--out", str(out), "--data-plane", "simpy", "--jobs", jobs]
+    command = [sys.executable, "-c", "from exchange_router.main import run; run()", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
+        assert running.stderr.readline().startswith("checking")
+        time.sleep(2)
+        assert running.poll() is None, "there was nothing left to interrupt"
+        os.killpg(running.pid, signal.SIGINT)
+        said = running.communicate(timeout=30)[1]
+    assert running.returncode == 130
+    assert said == "exchange-router: interrupted; nothing was left half done\n"
+    assert contents(tmp_path) == before
+
+
+def test_a_job_that_fails_or_dies_ends_the_others():
+    with pytest.raises(BadInputError, match="three is right out"):
+        side_by_side(_counted, [1, 3, 600], 3, lambda *_: None)
+    with pytest.raises(ExchangeRouterError, match="exit code 7"):
+        side_by_side(_counted, [7, 600], 2, lambda *_: None)
+
+
+def test_jobs_side_by_side_keep_their_order_and_tell_their_progress():
+    told = []
+    assert side_by_side(_counted, [0.4, 0.0, 0.2], 2, lambda number, done: told.append((number, done))) == [1.4, 1, 1.2]
+    assert sorted(told) == [(0, 0.5), (1, 0.5), (2, 0.5)]
+
+
+def _counted(seconds: float, tell) -> float:
+    if seconds == 3:
+        raise BadInputError("number", "three is right out", seconds)
+    if seconds == 7:
+        os._exit(7)
+    tell(0.5)
+    time.sleep(seconds)
+    return 1 + seconds
 
 
 def test_results_say_where_they_come_from(tmp_path, day):
