@@ -17,8 +17,7 @@ import pytest
 
 from exchange_router import replay_command
 from exchange_router.main import status
-from exchange_router.side_by_side import side_by_side
-from router_core.errors import BadInputError, ExchangeRouterError
+from router_core.errors import ExchangeRouterError
 from sim.world import WorldConfig
 from traces.reader import TraceReader
 from traces.writer import write_all
@@ -256,29 +255,6 @@ def test_an_interrupt_ends_all_and_leaves_the_earlier_result(tmp_path, day, jobs
     assert running.returncode == 130
     assert said == "exchange-router: interrupted; nothing was left half done\n"
     assert contents(tmp_path) == before
-
-
-def test_a_job_that_fails_or_dies_ends_the_others():
-    with pytest.raises(BadInputError, match="three is right out"):
-        side_by_side(_counted, [1, 3, 600], 3, lambda *_: None)
-    with pytest.raises(ExchangeRouterError, match="exit code 7"):
-        side_by_side(_counted, [7, 600], 2, lambda *_: None)
-
-
-def test_jobs_side_by_side_keep_their_order_and_tell_their_progress():
-    told = []
-    assert side_by_side(_counted, [0.4, 0.0, 0.2], 2, lambda number, done: told.append((number, done))) == [1.4, 1, 1.2]
-    assert sorted(told) == [(0, 0.5), (1, 0.5), (2, 0.5)]
-
-
-def _counted(seconds: float, tell) -> float:
-    if seconds == 3:
-        raise BadInputError("number", "three is right out", seconds)
-    if seconds == 7:
-        os._exit(7)
-    tell(0.5)
-    time.sleep(seconds)
-    return 1 + seconds
 
 
 def test_results_say_where_they_come_from(tmp_path, day):
