@@ -10,7 +10,7 @@ from setuptools import Extension, setup
 
 SANITIZE = bool(os.environ.get("ENGINE_SANITIZE"))
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer"]
-COMPILE = ["-O1", "-g", *SANITIZERS] if SANITIZE else ["-O3"]
+COMPILE = ["-O1", "-g", *SANITIZERS] if SANITIZE else ["-O3", "-g"]
 LINK = SANITIZERS if SANITIZE else []
 
 EXTENSIONS = [

@@ -11,13 +11,16 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from router_core.engine.fifo cimport fifo_plan, fifo_revoke, fifo_set_servers, fifo_settle, fifo_stop
+from router_core.engine.fifo cimport fifo_plan, fifo_revoke, fifo_set_servers, fifo_settle, fifo_stop, lanes_open
 from router_core.engine.moves cimport DONE, FAILED, PAUSED, WANTS_WAYS, fail, pick, run
 from router_core.engine.priority cimport priority_stop, wake_at
 from router_core.engine.sharing cimport share_set_rate, share_set_servers, share_spent_ns, share_stop
 from router_core.engine.state cimport *
 from router_core.engine.wheel cimport wheel_free, wheel_init
 from router_core.spread cimport mix
+
+cdef extern from "stdlib.h":
+    void *aligned_alloc(size_t alignment, size_t size) noexcept nogil
 
 cdef int64_t INSTANT_MAX = (<int64_t> 1) << TIME_NS_MAX_SHIFT
 
@@ -95,39 +98,47 @@ cdef class Engine:
         e.backoff_ns = backoff_ns
         e.backoff_ns_max = backoff_ns_max
         e.failed_station = e.wanted_pair = e.free_chunk = e.free_file = NONE
-        e.stations = <Station *> calloc(count, sizeof(Station))
+        # A cache line each.
+        e.stations = <Station *> aligned_alloc(64, count * sizeof(Station))
         e.credits = <Credit *> calloc(credit_bytes.shape[0] + 1, sizeof(Credit))
-        if e.stations == NULL or e.credits == NULL:
+        e.more = <More *> aligned_alloc(64, count * sizeof(More))
+        if e.stations == NULL or e.more == NULL or e.credits == NULL:
             raise MemoryError
+        memset(e.stations, 0, count * sizeof(Station))
+        memset(e.more, 0, count * sizeof(More))
         for i in range(count):
             _need(1 <= servers[i] <= 10**6, "servers")
             _need(1 <= fixed_ns[i] <= 10**18 and 0 <= after_ns[i] <= 10**18 and 0 <= spill_fixed_ns[i] <= 10**18, "times")
             _need(0 <= ps_per_byte[i] <= 8_000_000 and 0 <= spill_ps_per_byte[i] <= 8_000_000, "rates")
             _need(FIFO <= discipline[i] <= SHARING, "disciplines")
             station = &e.stations[i]
-            station.servers = servers[i]
+            station.more = &e.more[i]
+            station.more.servers = servers[i]
             station.fixed_ns = fixed_ns[i]
-            station.ps_per_byte = ps_per_byte[i]
+            station.ps_per_byte = <int32_t> ps_per_byte[i]
             station.after_ns = after_ns[i]
-            station.buffer_bytes = buffer_bytes[i]
-            station.buffered = buffer_bytes[i] >= 0
-            station.spill_fixed_ns = spill_fixed_ns[i]
-            station.spill_ps_per_byte = spill_ps_per_byte[i]
+            station.more.buffer_bytes = buffer_bytes[i]
+            station.more.buffered = buffer_bytes[i] >= 0
+            station.more.spill_fixed_ns = spill_fixed_ns[i]
+            station.more.spill_ps_per_byte = spill_ps_per_byte[i]
             station.discipline = discipline[i]
-            station.processes = processes[i]
-            station.wake_ns = NONE
+            station.more.processes = processes[i]
+            station.more.wake_ns = NONE
+            station.plain = station.discipline == FIFO and not station.more.buffered
+            if station.discipline == FIFO:
+                lanes_open(station)
             e.station_count += 1
             if station.discipline == PRIORITY:
-                station.queue = <Queue *> calloc(1, sizeof(Queue))
-                if station.queue == NULL:
+                station.more.queue = <Queue *> calloc(1, sizeof(Queue))
+                if station.more.queue == NULL:
                     raise MemoryError
                 for line in range(CLASSES):
-                    station.queue.lists[line].head = NONE
+                    station.more.queue.lists[line].head = NONE
             elif station.discipline == SHARING:
-                station.share = <Share *> calloc(1, sizeof(Share))
-                if station.share == NULL:
+                station.more.share = <Share *> calloc(1, sizeof(Share))
+                if station.more.share == NULL:
                     raise MemoryError
-                station.share.pending_ns = NONE
+                station.more.share.pending_ns = NONE
         self._credit_of_node = np.full(credit_bytes.shape[0], NONE, dtype=np.int32)
         for i in range(credit_bytes.shape[0]):
             if credit_bytes[i] >= 0:
@@ -144,17 +155,18 @@ cdef class Engine:
         cdef State *e = &self.state
         cdef int32_t i
         for i in range(e.station_count):
-            free(e.stations[i].ends)
-            free(e.stations[i].ring)
-            free(e.stations[i].orphans)
-            if e.stations[i].queue != NULL:
-                free(e.stations[i].queue.newcomers)
-                free(e.stations[i].queue)
-            if e.stations[i].share != NULL:
-                free(e.stations[i].share.heap)
-                free(e.stations[i].share)
+            free(e.stations[i].more.ends)
+            free(e.stations[i].more.ring)
+            free(e.stations[i].more.orphans)
+            if e.stations[i].more.queue != NULL:
+                free(e.stations[i].more.queue.newcomers)
+                free(e.stations[i].more.queue)
+            if e.stations[i].more.share != NULL:
+                free(e.stations[i].more.share.heap)
+                free(e.stations[i].more.share)
         wheel_free(&e.wheel)
         free(e.stations)
+        free(e.more)
         free(e.credits)
         free(e.chunks)
         free(e.files)
@@ -372,14 +384,16 @@ cdef class Engine:
                 continue
             passed = 0
             for hop in range(chunk.hop + 1):
-                passed += e.stations[e.arena[chunk.route + hop]].processes
+                passed += e.stations[e.arena[chunk.route + hop]].more.processes
             place = pick(e, pair, chunk.number, chunk.failures)
             hop = 0
             while e.arena[place + hop] != NONE:
-                passed -= e.stations[e.arena[place + hop]].processes
+                passed -= e.stations[e.arena[place + hop]].more.processes
                 if e.arena[place + hop] == e.arena[chunk.route + chunk.hop] and passed == 0:
                     chunk.route = place
                     chunk.hop = <uint16_t> hop
+                    if chunk.state == MOVING:
+                        chunk.next = e.arena[place + hop + 1]
                     break
                 hop += 1
 
@@ -496,14 +510,14 @@ cdef class Engine:
             station = &e.stations[number]
             if station.discipline == SHARING:
                 station.fixed_ns = fixed_ns[i]
-                share_set_rate(e, station, number, ps_per_byte[i], e.now_ns)
+                share_set_rate(e, station, number, <int32_t> ps_per_byte[i], e.now_ns)
             elif station.discipline == PRIORITY:
                 station.fixed_ns = fixed_ns[i]
-                station.ps_per_byte = ps_per_byte[i]
+                station.ps_per_byte = <int32_t> ps_per_byte[i]
             elif station.fixed_ns != fixed_ns[i] or station.ps_per_byte != ps_per_byte[i]:
                 fifo_revoke(e, station, e.now_ns)
                 station.fixed_ns = fixed_ns[i]
-                station.ps_per_byte = ps_per_byte[i]
+                station.ps_per_byte = <int32_t> ps_per_byte[i]
                 fifo_plan(e, station, number, e.now_ns)
         self._leave()
 
@@ -518,15 +532,15 @@ cdef class Engine:
             _need(0 <= stations[i] < e.station_count and 1 <= servers[i] <= 10**6, "servers")
         for i in range(stations.shape[0]):
             station = &e.stations[stations[i]]
-            if station.servers == servers[i]:
+            if station.more.servers == servers[i]:
                 continue
             if station.discipline == FIFO:
                 fifo_set_servers(e, station, stations[i], servers[i], e.now_ns)
             elif station.discipline == SHARING:
                 share_set_servers(e, station, stations[i], servers[i], e.now_ns)
             else:
-                station.servers = servers[i]
-                if station.queue.waiting:
+                station.more.servers = servers[i]
+                if station.more.queue.waiting:
                     wake_at(e, station, stations[i], e.now_ns)
         self._leave()
 
@@ -545,9 +559,10 @@ cdef class Engine:
         for i in range(stations.shape[0]):
             station = &e.stations[stations[i]]
             if up[i]:
-                station.stopped = 0
-            elif not station.stopped:
-                station.stopped = STOPS_NOW
+                station.more.stopped = 0
+                station.plain = station.discipline == FIFO and not station.more.buffered
+            elif not station.more.stopped:
+                station.more.stopped = STOPS_NOW
                 any_stops = True
         if any_stops:
             # Those on the stations, by one look at all chunks under way: who is in service has its end still before it.
@@ -556,18 +571,19 @@ cdef class Engine:
                 if chunk.state != MOVING and chunk.state != QUEUED and chunk.state != SHARED:
                     continue
                 number = e.arena[chunk.route + chunk.hop]
-                if e.stations[number].stopped != STOPS_NOW:
+                if e.stations[number].more.stopped != STOPS_NOW:
                     continue
                 if chunk.state == MOVING and chunk.due_ns - e.stations[number].after_ns < e.now_ns:
                     continue  # travels on
                 if chunk.state == MOVING and e.stations[number].discipline == SHARING:
                     continue
-                e.stations[number].failed += 1
+                e.stations[number].more.failed += 1
                 fail(e, index, number)
             for i in range(stations.shape[0]):
                 station = &e.stations[stations[i]]
-                if station.stopped == STOPS_NOW:
-                    station.stopped = 1
+                if station.more.stopped == STOPS_NOW:
+                    station.more.stopped = 1
+                    station.plain = 0
                     if station.discipline == FIFO:
                         fifo_stop(station, e.now_ns)
                     elif station.discipline == PRIORITY:
@@ -597,20 +613,20 @@ cdef class Engine:
             for i in range(count):
                 station = &e.stations[i]
                 if station.discipline == FIFO:
-                    if station.ring_count:
+                    if station.more.ring_count:
                         fifo_settle(station, now_ns - 1)
                     table[0, i] = <int64_t> (station.work_ns - <uint64_t> work_to_do(station, now_ns))
-                    table[1, i] = station.ring_count
+                    table[1, i] = station.more.ring_count
                 elif station.discipline == PRIORITY:
                     table[0, i] = <int64_t> (station.work_ns - <uint64_t> work_to_do(station, now_ns))
-                    table[1, i] = station.queue.waiting
+                    table[1, i] = station.more.queue.waiting
                 else:
                     table[0, i] = <int64_t> station.work_ns + share_spent_ns(station, now_ns)
                     table[1, i] = 0
                 table[2, i] = station.served
                 table[3, i] = station.served_bytes
-                table[4, i] = station.spilled
-                table[5, i] = station.failed
+                table[4, i] = station.more.spilled
+                table[5, i] = station.more.failed
         return e.submitted, e.delivered, e.refused, e.held, e.retrying
 
     def outcome(self, int64_t[::1] delivered_ns, int8_t[::1] refusal, int32_t[::1] retries):

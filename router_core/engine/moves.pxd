@@ -6,8 +6,14 @@ from router_core.engine.fifo cimport fifo_arrive
 from router_core.engine.priority cimport priority_arrive, priority_decide, wake_at
 from router_core.engine.sharing cimport share_arrive, share_leave
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport Event, wheel_open, wheel_push
+from router_core.engine.wheel cimport Event, open_insert, wheel_next, wheel_push
 from router_core.spread cimport mix
+
+cdef extern from *:
+    """
+    #define prefetch(where) __builtin_prefetch(where)
+    """
+    void prefetch(const void *where) noexcept nogil
 
 cdef enum:
     NOT_REFUSED = 0
@@ -124,6 +130,7 @@ cdef inline void fail(State *e, int32_t index, int32_t station) noexcept nogil:
     if wait_ns > e.backoff_ns_max:
         wait_ns = e.backoff_ns_max
     chunk.state = BACKING_OFF
+    chunk.next = NONE
     e.retrying += 1
     e.retries[chunk.number] += 1
     push_move(e, index, e.now_ns + wait_ns, station)
@@ -146,12 +153,13 @@ cdef inline void release(State *e, int32_t index) noexcept nogil:
     follower.chunk = file.released
     follower.payload_bytes = min(e.chunk_bytes, file.payload_bytes - file.released * e.chunk_bytes)
     follower.route = NONE
+    follower.next = NONE
     follower.hop = 0
     follower.failures = 0
     follower.state = RELEASED
     file.released += 1
     file.under_way += 1
-    push_move(e, fresh, e.now_ns, e.arena[chunk.route])
+    push_move(e, fresh, e.now_ns, NONE)
 
 
 cdef inline int32_t pick(State *e, Pair *pair, int32_t number, int32_t attempt) noexcept nogil:
@@ -167,9 +175,9 @@ cdef inline int32_t pick(State *e, Pair *pair, int32_t number, int32_t attempt) 
     return e.ways[pair.first_way + place].route
 
 
-cdef inline void arrive(State *e, int32_t index) noexcept nogil:
+cdef inline void arrive(State *e, int32_t index, int32_t number) noexcept nogil:
+    # At the station of that number, which is that of its hop, or at the end of its route.
     cdef Chunk *chunk = &e.chunks[index]
-    cdef int32_t number = e.arena[chunk.route + chunk.hop]
     cdef Station *station
     if chunk.hop == 1 and chunk.file != NONE:
         release(e, index)
@@ -178,12 +186,12 @@ cdef inline void arrive(State *e, int32_t index) noexcept nogil:
         deliver(e, index)
         return
     station = &e.stations[number]
-    if station.stopped:
-        station.failed += 1
+    if station.more.stopped:
+        station.more.failed += 1
         fail(e, index, number)
         return
     if station.discipline == FIFO:
-        fifo_arrive(e, station, number, index, e.now_ns)
+        push_move(e, index, fifo_arrive(e, station, index, e.now_ns), number)
     elif station.discipline == PRIORITY:
         priority_arrive(e, station, number, index, e.now_ns)
     else:
@@ -200,7 +208,7 @@ cdef inline void set_out(State *e, int32_t index) noexcept nogil:
     chunk.route = pick(e, pair, chunk.number, chunk.failures)
     chunk.hop = 0
     chunk.state = MOVING
-    arrive(e, index)
+    arrive(e, index, e.arena[chunk.route])
 
 
 cdef inline bint fits(Credit *credit, int64_t payload_bytes) noexcept nogil:
@@ -242,6 +250,7 @@ cdef inline void give_back(State *e, Credit *credit, int64_t payload_bytes) noex
         e.held -= 1
         credit.outstanding_bytes += chunk.payload_bytes
         chunk.state = ADMITTED
+        chunk.next = NONE
         push_move(e, index, e.now_ns, 0)
 
 
@@ -312,18 +321,17 @@ cdef inline bint entry(State *e) noexcept nogil:
     return True
 
 
-cdef inline bint move(State *e, Event *event) noexcept nogil:
+cdef inline bint move(State *e, int64_t time_ns, uint64_t key, int32_t index) noexcept nogil:
     # A chunk's event; false if ways have to be bound first.
-    cdef int32_t index = event.subject
     cdef Chunk *chunk
     if index == NONE:
         return entry(e)
     chunk = &e.chunks[index]
-    if chunk.due_ns != event.time_ns or move_key(chunk.number, chunk.chunk) != event.key:
+    if chunk.due_ns != time_ns or move_key(chunk.number, chunk.chunk) != key:
         return True  # void: it was planned anew since
     if chunk.state == MOVING:
         chunk.hop += 1
-        arrive(e, index)
+        arrive(e, index, chunk.next)
         return True
     if e.pairs[chunk.pair].generation != e.generation:
         e.wanted_pair = chunk.pair
@@ -338,36 +346,69 @@ cdef inline bint move(State *e, Event *event) noexcept nogil:
     return True
 
 
+cdef inline bint handle(State *e, int64_t time_ns, uint64_t key, int32_t subject) noexcept nogil:
+    # Any event; false if ways have to be bound first.
+    if is_move(key):
+        return move(e, time_ns, key, subject)
+    if is_decide(key):
+        if e.stations[subject].more.wake_ns == time_ns:
+            e.stations[subject].more.wake_ns = NONE
+            priority_decide(e, &e.stations[subject], subject, time_ns)
+    elif is_leave(key):
+        share_leave(e, &e.stations[subject], subject, time_ns)
+    else:
+        give_back(e, &e.credits[subject], <int64_t> key)
+    return True
+
+
+cdef inline void look_ahead(State *e) noexcept nogil:
+    # Ask memory for what the next events will touch: a visit is over before its station has come from far.
+    cdef int32_t index = e.wheel.ahead
+    cdef Chunk *chunk
+    if e.wheel.further_ahead >= 0 and e.wheel.further_ahead < e.chunks_used:
+        prefetch(&e.chunks[e.wheel.further_ahead])
+    if 0 <= index < e.chunks_used:
+        chunk = &e.chunks[index]
+        prefetch(&e.stations[chunk.next])
+        prefetch(&e.more[chunk.next])
+        prefetch(&e.arena[chunk.route + chunk.hop + 2])
+
+
+cdef inline bint visit(State *e, int64_t time_ns, uint64_t key, int32_t index) noexcept nogil:
+    # The commonest event by far: a whole exchange arrives at a plain FIFO station. False if it is any other.
+    cdef Chunk *chunk = &e.chunks[index]
+    cdef int32_t number = chunk.next
+    cdef Station *station = &e.stations[number]
+    cdef int64_t due_ns
+    look_ahead(e)
+    if (chunk.due_ns != time_ns or chunk.state != MOVING or chunk.file != NONE or number < 0
+            or not station.plain or move_key(chunk.number, 0) != key):
+        return False
+    chunk.hop += 1
+    due_ns = fifo_arrive(e, station, index, time_ns)
+    if due_ns >> TIME_NS_MAX_SHIFT:
+        e.failed_station = number
+        return True
+    chunk.due_ns = due_ns
+    wheel_push(&e.wheel, due_ns, key, index)
+    return True
+
+
 cdef inline int run(State *e, int64_t until_ns, int64_t events_max) noexcept nogil:
-    # Handle all events before `until_ns`, at most so many at once.
+    # Handle all events before `until_ns`, about so many at most.
     cdef int64_t left = events_max
     cdef Event event
     expect_entry(e)
-    while True:
-        while e.wheel.open_next < e.wheel.open_count:
-            event = e.wheel.open_events[e.wheel.open_next]
-            if event.time_ns >= until_ns:
-                e.now_ns = until_ns
-                return DONE
-            if left == 0:
-                return PAUSED
-            left -= 1
-            e.wheel.open_next += 1
-            e.now_ns = event.time_ns
-            if is_move(event.key):
-                if not move(e, &event):
-                    e.wheel.open_next -= 1
-                    return WANTS_WAYS
-            elif is_decide(event.key):
-                if e.stations[event.subject].wake_ns == event.time_ns:
-                    e.stations[event.subject].wake_ns = NONE
-                    priority_decide(e, &e.stations[event.subject], event.subject, event.time_ns)
-            elif is_leave(event.key):
-                share_leave(e, &e.stations[event.subject], event.subject, event.time_ns)
-            else:
-                give_back(e, &e.credits[event.subject], <int64_t> event.key)
-            if e.failed_station != NONE or e.out_of_memory or e.wheel.out_of_memory:
-                return FAILED
-        if not wheel_open(&e.wheel, until_ns):
+    while left > 0:
+        if not wheel_next(&e.wheel, until_ns, &event):
             e.now_ns = until_ns
             return DONE
+        left -= 1
+        e.now_ns = event.time_ns
+        if event.subject < 0 or not visit(e, event.time_ns, event.key, event.subject):
+            if not handle(e, event.time_ns, event.key, event.subject):
+                open_insert(&e.wheel, event)
+                return WANTS_WAYS
+        if e.failed_station != NONE or e.out_of_memory or e.wheel.out_of_memory:
+            return FAILED
+    return PAUSED

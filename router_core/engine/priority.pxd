@@ -9,8 +9,8 @@ from router_core.engine.wheel cimport wheel_push
 
 
 cdef inline void wake_at(State *e, Station *station, int32_t number, int64_t time_ns) noexcept nogil:
-    if station.wake_ns != time_ns:
-        station.wake_ns = time_ns
+    if station.more.wake_ns != time_ns:
+        station.more.wake_ns = time_ns
         wheel_push(&e.wheel, time_ns, decide_key(number), number)
 
 
@@ -18,12 +18,13 @@ cdef inline void priority_start(State *e, Station *station, int32_t number, int3
     cdef Chunk *chunk = &e.chunks[index]
     cdef int64_t takes_ns = fifo_takes(station, chunk.payload_bytes, chunk.place)
     if chunk.place == IN_MEMORY:
-        station.memory_bytes -= chunk.payload_bytes
+        station.more.memory_bytes -= chunk.payload_bytes
     station.served += 1
     station.served_bytes += chunk.payload_bytes
     station.work_ns += <uint64_t> takes_ns
     ends_push(e, station, now_ns + takes_ns)
     chunk.state = MOVING
+    chunk.next = e.arena[chunk.route + chunk.hop + 1]
     push_move(e, index, now_ns + takes_ns + station.after_ns, number)
 
 
@@ -37,11 +38,11 @@ cdef inline int32_t priority_first(State *e, Queue *queue) noexcept nogil:
 
 
 cdef inline void priority_decide(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
-    cdef Queue *queue = station.queue
+    cdef Queue *queue = station.more.queue
     cdef Chunk *chunk
     cdef int32_t i
     ends_forget(station, now_ns)
-    while queue.waiting and station.ends_count < station.servers:
+    while queue.waiting and station.more.ends_count < station.more.servers:
         priority_start(e, station, number, priority_first(e, queue), now_ns)
     for i in range(queue.newcomers_count):
         chunk = &e.chunks[queue.newcomers[i]]
@@ -49,20 +50,20 @@ cdef inline void priority_decide(State *e, Station *station, int32_t number, int
             chunk.place = judge(station, chunk.payload_bytes)
     queue.newcomers_count = 0
     if queue.waiting:
-        wake_at(e, station, number, station.ends[0])
+        wake_at(e, station, number, station.more.ends[0])
     else:
-        station.wake_ns = NONE
+        station.more.wake_ns = NONE
 
 
 cdef inline void priority_arrive(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
-    cdef Queue *queue = station.queue
+    cdef Queue *queue = station.more.queue
     cdef Chunk *chunk = &e.chunks[index]
     cdef int32_t size
     cdef int32_t *grown
     chunk.state = QUEUED
     chunk.due_ns = NONE
     chunk.place = IN_MEMORY
-    if station.buffered:
+    if station.more.buffered:
         chunk.place = NOT_JUDGED
         if queue.newcomers_count == queue.newcomers_size:
             size = 2 * queue.newcomers_size if queue.newcomers_size else 4
@@ -87,10 +88,10 @@ cdef inline void priority_arrive(State *e, Station *station, int32_t number, int
 cdef inline void priority_stop(Station *station, int64_t now_ns) noexcept nogil:
     cdef int32_t line
     station.work_ns -= <uint64_t> work_to_do(station, now_ns)
-    station.ends_count = 0
-    station.memory_bytes = 0
-    station.wake_ns = NONE
-    station.queue.waiting = 0
-    station.queue.newcomers_count = 0
+    station.more.ends_count = 0
+    station.more.memory_bytes = 0
+    station.more.wake_ns = NONE
+    station.more.queue.waiting = 0
+    station.more.queue.newcomers_count = 0
     for line in range(CLASSES):
-        station.queue.lists[line].head = NONE
+        station.more.queue.lists[line].head = NONE

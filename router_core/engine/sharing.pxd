@@ -41,32 +41,32 @@ cdef extern from *:
 
 cdef inline int64_t share_spent_ns(Station *station, int64_t now_ns) noexcept nogil:
     # Server time since the last change.
-    return (now_ns - station.share.since_ns) * min(station.share.count, station.servers)
+    return (now_ns - station.more.share.since_ns) * min(station.more.share.count, station.more.servers)
 
 
 cdef inline void share_update(Station *station, int64_t now_ns) noexcept nogil:
-    cdef Share *share = station.share
+    cdef Share *share = station.more.share
     station.work_ns += <uint64_t> share_spent_ns(station, now_ns)
     if share.count:
-        share.virtual_time = share_grown(share.virtual_time, now_ns - share.since_ns, share.count, station.servers)
+        share.virtual_time = share_grown(share.virtual_time, now_ns - share.since_ns, share.count, station.more.servers)
     share.since_ns = now_ns
 
 
 cdef inline void share_wake(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
     # Note when the next one leaves, and see that an event comes no later.
-    cdef Share *share = station.share
+    cdef Share *share = station.more.share
     cdef int64_t rest_ns
     if share.count == 0:
-        station.wake_ns = NONE
+        station.more.wake_ns = NONE
         return
-    rest_ns = share_until(share.heap[0].tag, share.virtual_time, share.count, station.servers)
+    rest_ns = share_until(share.heap[0].tag, share.virtual_time, share.count, station.more.servers)
     if rest_ns >= ((<int64_t> 1) << TIME_NS_MAX_SHIFT) - now_ns:
         e.failed_station = number
         return
-    station.wake_ns = now_ns + rest_ns
-    if share.pending_ns == NONE or station.wake_ns < share.pending_ns:
-        share.pending_ns = station.wake_ns
-        wheel_push(&e.wheel, station.wake_ns, leave_key(), number)
+    station.more.wake_ns = now_ns + rest_ns
+    if share.pending_ns == NONE or station.more.wake_ns < share.pending_ns:
+        share.pending_ns = station.more.wake_ns
+        wheel_push(&e.wheel, station.more.wake_ns, leave_key(), number)
 
 
 cdef inline void share_sift_down(Share *share, Transfer transfer) noexcept nogil:
@@ -86,7 +86,7 @@ cdef inline void share_sift_down(Share *share, Transfer transfer) noexcept nogil
 
 
 cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
-    cdef Share *share = station.share
+    cdef Share *share = station.more.share
     cdef Chunk *chunk = &e.chunks[index]
     cdef Transfer transfer
     cdef Transfer *grown
@@ -123,29 +123,32 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
 
 cdef inline void share_leave(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
     # An event of the station: those who are done leave, unless it came early.
-    cdef Share *share = station.share
+    cdef Share *share = station.more.share
     cdef int32_t index
+    cdef Chunk *chunk
     if share.pending_ns != now_ns:
         return  # an earlier one was put before it
     share.pending_ns = NONE
-    if station.wake_ns != now_ns:
-        if station.wake_ns != NONE:
-            share.pending_ns = station.wake_ns
-            wheel_push(&e.wheel, station.wake_ns, leave_key(), number)
+    if station.more.wake_ns != now_ns:
+        if station.more.wake_ns != NONE:
+            share.pending_ns = station.more.wake_ns
+            wheel_push(&e.wheel, station.more.wake_ns, leave_key(), number)
         return
     share_update(station, now_ns)
     while share.count and not share_less(share.virtual_time, share.heap[0].tag):
         index = share.heap[0].chunk
         share.count -= 1
         share_sift_down(share, share.heap[share.count])
-        e.chunks[index].state = MOVING
+        chunk = &e.chunks[index]
+        chunk.state = MOVING
+        chunk.next = e.arena[chunk.route + chunk.hop + 1]
         push_move(e, index, now_ns + station.after_ns, number)
     share_wake(e, station, number, now_ns)
 
 
-cdef inline void share_set_rate(State *e, Station *station, int32_t number, int64_t ps_per_byte, int64_t now_ns) noexcept nogil:
-    cdef Share *share = station.share
-    cdef int64_t old = station.ps_per_byte
+cdef inline void share_set_rate(State *e, Station *station, int32_t number, int32_t ps_per_byte, int64_t now_ns) noexcept nogil:
+    cdef Share *share = station.more.share
+    cdef int32_t old = station.ps_per_byte
     cdef int32_t i
     station.ps_per_byte = ps_per_byte
     if old == ps_per_byte:
@@ -159,11 +162,11 @@ cdef inline void share_set_rate(State *e, Station *station, int32_t number, int6
 
 cdef inline void share_set_servers(State *e, Station *station, int32_t number, int32_t servers, int64_t now_ns) noexcept nogil:
     share_update(station, now_ns)
-    station.servers = servers
+    station.more.servers = servers
     share_wake(e, station, number, now_ns)
 
 
 cdef inline void share_stop(Station *station, int64_t now_ns) noexcept nogil:
     share_update(station, now_ns)
-    station.share.count = 0
-    station.wake_ns = NONE
+    station.more.share.count = 0
+    station.more.wake_ns = NONE

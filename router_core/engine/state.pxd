@@ -1,7 +1,6 @@
 # What the engine keeps: chunks under way, stations, and small containers of theirs. All plain C, used without the GIL.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memmove, memset
+from libc.stdlib cimport realloc
 
 from router_core.engine.wheel cimport Wheel, wheel_push
 
@@ -9,13 +8,16 @@ cdef extern from *:
     """
     /* Virtual times of shared stations: 1/1024 ns, and products with counts of transfers, pass 64 bits. */
     typedef __int128 wide_t;
+    #define NEVER INT64_MAX
     """
     ctypedef long long wide_t
+    int64_t NEVER
 
 cdef enum:
     NONE = -1
     ROUTE_BEGINS = -2
     STOPS_NOW = 2
+    LANES = 8
     CLASSES = 8
     TIME_NS_MAX_SHIFT = 62
 
@@ -76,7 +78,7 @@ cdef struct Chunk:
     int32_t route         # place of the first station in the arena, or NONE
     int32_t file          # what the chunks of one exchange share, or NONE where it is one
     int32_t chunk
-    int32_t next          # in a list of those who wait, or of free ones
+    int32_t next          # MOVING: the station at which it arrives next, or NONE; else the next one in its list
     uint16_t hop          # how many stations of the route it has arrived at before this one
     uint16_t failures
     uint8_t state
@@ -133,29 +135,27 @@ cdef struct Share:
     int32_t size
 
 
-cdef struct Station:
-    int64_t free_ns       # one server: when it falls free, after all planned services
-    int64_t fixed_ns
-    int64_t ps_per_byte
-    int64_t after_ns
-    uint64_t work_ns      # planned and begun services; at a SHARING station, what has been spent
-    int64_t served
-    int64_t served_bytes
-    int32_t servers
-    int8_t discipline
-    int8_t stopped
-    int8_t processes
-    int8_t buffered
-    # The ends of services of several servers, a heap; FIFO's are planned ahead.
-    int64_t *ends
-    int32_t ends_count
-    int32_t ends_size
+cdef struct More:
+    # What a visit to a plain station of one server does not touch unless it waits.
+    # FIFO of few servers: when each falls free, and NEVER for those there are not. Then all of them are looked at always:
+    # two servers or eight, nothing has to be guessed.
+    int64_t lanes[LANES]
+    # FIFO: a ring of those who wait.
     Waiter *ring
     int32_t ring_head
     int32_t ring_count
     int32_t ring_size
-    int32_t orphans_count
+    int32_t servers
+    # The ends of services of other stations, a heap; those of FIFO are planned ahead.
+    int64_t *ends
+    int32_t ends_count
+    int32_t ends_size
     int64_t *orphans      # ends of services on servers that have been taken away
+    int32_t orphans_count
+    int8_t stopped
+    int8_t processes
+    int8_t buffered
+    int8_t unused
     int64_t buffer_bytes
     int64_t memory_bytes  # of those who wait in memory
     int64_t spill_fixed_ns
@@ -165,6 +165,23 @@ cdef struct Station:
     int64_t wake_ns       # when a PRIORITY station next decides, or a transfer next leaves a SHARING one; or NONE
     Queue *queue
     Share *share
+    int64_t pad[5]        # up to whole cache lines
+
+
+cdef struct Station:
+    # One cache line: what every visit touches.
+    int64_t free_ns       # FIFO: when the first server falls free, after all planned services
+    int64_t fixed_ns
+    int64_t after_ns
+    uint64_t work_ns      # planned and begun services; at a SHARING station, what has been spent
+    int64_t served
+    int64_t served_bytes
+    More *more
+    int32_t ps_per_byte
+    int8_t plain          # FIFO, running, without a buffer
+    int8_t single         # FIFO of one server
+    int8_t lane           # FIFO of few servers: the one that falls free first
+    int8_t discipline
 
 
 cdef struct Credit:
@@ -216,6 +233,7 @@ cdef struct State:
     int32_t out_of_memory
 
     Station *stations
+    More *more
     Chunk *chunks
     int32_t chunks_used
     int32_t chunks_size
@@ -277,25 +295,25 @@ cdef inline void push_move(State *e, int32_t index, int64_t time_ns, int32_t sta
 
 cdef inline int ends_push(State *e, Station *station, int64_t end_ns) noexcept nogil:
     cdef int32_t i, parent
-    cdef int64_t *grown
     cdef int32_t size
-    if station.ends_count == station.ends_size:
-        size = 2 * station.ends_size if station.ends_size else 4
-        grown = <int64_t *> realloc(station.ends, size * sizeof(int64_t))
+    cdef int64_t *grown
+    if station.more.ends_count == station.more.ends_size:
+        size = 2 * station.more.ends_size if station.more.ends_size else 4
+        grown = <int64_t *> realloc(station.more.ends, size * sizeof(int64_t))
         if grown == NULL:
             e.out_of_memory = 1
             return -1
-        station.ends = grown
-        station.ends_size = size
-    i = station.ends_count
-    station.ends_count += 1
+        station.more.ends = grown
+        station.more.ends_size = size
+    i = station.more.ends_count
+    station.more.ends_count += 1
     while i > 0:
         parent = (i - 1) >> 1
-        if station.ends[parent] <= end_ns:
+        if station.more.ends[parent] <= end_ns:
             break
-        station.ends[i] = station.ends[parent]
+        station.more.ends[i] = station.more.ends[parent]
         i = parent
-    station.ends[i] = end_ns
+    station.more.ends[i] = end_ns
     return 0
 
 
@@ -315,18 +333,18 @@ cdef inline void ends_sift_down(int64_t *ends, int32_t count, int32_t i, int64_t
 
 
 cdef inline void ends_replace_first(Station *station, int64_t end_ns) noexcept nogil:
-    ends_sift_down(station.ends, station.ends_count, 0, end_ns)
+    ends_sift_down(station.more.ends, station.more.ends_count, 0, end_ns)
 
 
 cdef inline void ends_pop(Station *station) noexcept nogil:
-    station.ends_count -= 1
-    if station.ends_count:
-        ends_sift_down(station.ends, station.ends_count, 0, station.ends[station.ends_count])
+    station.more.ends_count -= 1
+    if station.more.ends_count:
+        ends_sift_down(station.more.ends, station.more.ends_count, 0, station.more.ends[station.more.ends_count])
 
 
 cdef inline void ends_forget(Station *station, int64_t now_ns) noexcept nogil:
     # Drop the services that have ended.
-    while station.ends_count and station.ends[0] <= now_ns:
+    while station.more.ends_count and station.more.ends[0] <= now_ns:
         ends_pop(station)
 
 
@@ -334,14 +352,17 @@ cdef inline int64_t work_to_do(Station *station, int64_t now_ns) noexcept nogil:
     # How much of `work_ns` lies after now. Planned services follow each other without a gap, so the last ends tell.
     cdef int64_t rest = 0
     cdef int32_t i
-    if station.free_ns > now_ns:
-        rest += station.free_ns - now_ns
-    for i in range(station.ends_count):
-        if station.ends[i] > now_ns:
-            rest += station.ends[i] - now_ns
-    for i in range(station.orphans_count):
-        if station.orphans[i] > now_ns:
-            rest += station.orphans[i] - now_ns
+    if station.single:
+        rest = max(station.free_ns - now_ns, 0)
+    for i in range(LANES):
+        if station.more.lanes[i] > now_ns and station.more.lanes[i] != NEVER:
+            rest += station.more.lanes[i] - now_ns
+    for i in range(station.more.ends_count):
+        if station.more.ends[i] > now_ns:
+            rest += station.more.ends[i] - now_ns
+    for i in range(station.more.orphans_count):
+        if station.more.orphans[i] > now_ns:
+            rest += station.more.orphans[i] - now_ns
     return rest
 
 

@@ -4,7 +4,7 @@
 #
 # Level 0 has 2**12 buckets of 2**shift ns, each further level 2**8 of the whole span of the one below. An event lies in
 # the level of the highest bit in which its bucket differs from the open one, so it moves down at most once a level.
-# Events lie in blocks of five, inside which they are contiguous: a bucket is read in one or two strides.
+# Buckets are so narrow that most hold one event: then nothing is sorted, and empty ones are skipped 64 at a time.
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
@@ -24,8 +24,8 @@ cdef enum:
     FAR_BUCKETS = 1 << 8
     FAR_LEVELS = 7
     BUCKETS = (1 << 12) + 7 * (1 << 8)
-    EVENTS_A_BLOCK = 5
-    NO_BLOCK = -1
+    FEW_EVENTS = 8
+    NO_NODE = -1
     FIRST_SHIFT = 16
     SHIFT_MAX = 40
     # How many buckets are opened between two looks at how full they were.
@@ -35,12 +35,7 @@ cdef struct Event:
     int64_t time_ns
     uint64_t key
     int32_t subject
-    int32_t unused
-
-cdef struct Block:
-    int32_t next
-    int32_t count
-    Event events[EVENTS_A_BLOCK]
+    int32_t next             # in its bucket, or in the list of free nodes
 
 cdef struct Wheel:
     Event *open_events       # the open bucket, sorted; those before open_next are done
@@ -50,25 +45,27 @@ cdef struct Wheel:
     int64_t bucket           # number of the open bucket, time >> shift
     int shift
     int out_of_memory
-    int32_t free_block
-    int32_t blocks_used
-    int32_t blocks_size
-    Block *blocks
-    int32_t *heads           # first block of each bucket
+    int32_t free_node
+    int32_t nodes_used
+    int32_t nodes_size
+    Event *nodes
+    int32_t *heads           # first node of each bucket
     uint64_t *occupied       # a bit a bucket
-    uint64_t near_words      # a bit a word of level 0's bits
+    uint64_t near_words      # a bit a word of level 0's bits; cleared when next looked at
     Event *spare             # for sorting
     int64_t spare_size
+    int32_t ahead            # what the next two events are about, or were: hints
+    int32_t further_ahead
     int64_t waiting          # events in buckets, without the open one
-    int64_t opened           # buckets, and what came out of them, and what only moved down, since the last look
-    int64_t taken
+    int64_t opened           # buckets, events that shared one, and those that moved down, since the last look
+    int64_t shared
     int64_t moved_down
 
 
 cdef inline int wheel_init(Wheel *w) noexcept nogil:
     memset(w, 0, sizeof(Wheel))
     w.shift = FIRST_SHIFT
-    w.free_block = NO_BLOCK
+    w.free_node = NO_NODE
     w.heads = <int32_t *> malloc(BUCKETS * sizeof(int32_t))
     w.occupied = <uint64_t *> calloc(BUCKETS // 64, sizeof(uint64_t))
     if w.heads == NULL or w.occupied == NULL:
@@ -79,7 +76,7 @@ cdef inline int wheel_init(Wheel *w) noexcept nogil:
 
 cdef inline void wheel_free(Wheel *w) noexcept nogil:
     free(w.open_events)
-    free(w.blocks)
+    free(w.nodes)
     free(w.heads)
     free(w.occupied)
     free(w.spare)
@@ -123,80 +120,109 @@ cdef inline void open_insert(Wheel *w, Event event) noexcept nogil:
     w.open_count += 1
 
 
-cdef inline void bucket_append(Wheel *w, int64_t place, Event event) noexcept nogil:
-    cdef int32_t index = w.heads[place]
-    cdef int32_t fresh
-    cdef int32_t size
-    cdef Block *grown
-    cdef Block *block
-    if index == NO_BLOCK or w.blocks[index].count == EVENTS_A_BLOCK:
-        fresh = w.free_block
-        if fresh != NO_BLOCK:
-            w.free_block = w.blocks[fresh].next
-        else:
-            if w.blocks_used == w.blocks_size:
-                size = 2 * w.blocks_size if w.blocks_size else 1024
-                grown = <Block *> realloc(w.blocks, size * sizeof(Block))
-                if grown == NULL:
-                    w.out_of_memory = 1
-                    return
-                w.blocks = grown
-                w.blocks_size = size
-            fresh = w.blocks_used
-            w.blocks_used += 1
-        w.blocks[fresh].next = index
-        w.blocks[fresh].count = 0
-        w.heads[place] = fresh
-        if index == NO_BLOCK:
-            w.occupied[place >> 6] |= (<uint64_t> 1) << (place & 63)
-            if place < NEAR_BUCKETS:
-                w.near_words |= (<uint64_t> 1) << (place >> 6)
-        index = fresh
-    block = &w.blocks[index]
-    block.events[block.count] = event
-    block.count += 1
-    w.waiting += 1
+cdef inline void near_prepend(Wheel *w, int64_t place, int32_t index) noexcept nogil:
+    # No question whether the bucket was empty: setting a bit again costs less than guessing wrong.
+    w.nodes[index].next = w.heads[place]
+    w.heads[place] = index
+    w.occupied[place >> 6] |= (<uint64_t> 1) << (place & 63)
+    w.near_words |= (<uint64_t> 1) << (place >> 6)
+
+
+cdef inline void bucket_prepend(Wheel *w, int64_t bucket, int32_t index) noexcept nogil:
+    # Keep an event of a bucket after the open one.
+    cdef uint64_t differs = <uint64_t> (bucket ^ w.bucket)
+    cdef int64_t place
+    cdef int level
+    if differs < NEAR_BUCKETS:
+        near_prepend(w, bucket & (NEAR_BUCKETS - 1), index)
+        return
+    level = (wheel_highest_bit(differs) - NEAR_BITS) // FAR_BITS
+    place = NEAR_BUCKETS + level * FAR_BUCKETS + ((bucket >> (NEAR_BITS + level * FAR_BITS)) & (FAR_BUCKETS - 1))
+    w.nodes[index].next = w.heads[place]
+    w.heads[place] = index
+    w.occupied[place >> 6] |= (<uint64_t> 1) << (place & 63)
+
+
+cdef inline int grow_nodes(Wheel *w) noexcept nogil:
+    cdef int32_t size = 2 * w.nodes_size if w.nodes_size else 1024
+    cdef Event *grown = <Event *> realloc(w.nodes, size * sizeof(Event))
+    if grown == NULL:
+        w.out_of_memory = 1
+        return -1
+    w.nodes = grown
+    w.nodes_size = size
+    return 0
 
 
 cdef inline void wheel_push(Wheel *w, int64_t time_ns, uint64_t key, int32_t subject) noexcept nogil:
     cdef int64_t bucket = time_ns >> w.shift
-    cdef uint64_t differs
-    cdef int level
+    cdef int32_t index
     cdef Event event
-    event.time_ns = time_ns
-    event.key = key
-    event.subject = subject
-    event.unused = 0
     if bucket <= w.bucket:
+        event.time_ns = time_ns
+        event.key = key
+        event.subject = subject
+        event.next = NO_NODE
         open_insert(w, event)
         return
-    differs = <uint64_t> (bucket ^ w.bucket)
-    if differs < NEAR_BUCKETS:
-        bucket_append(w, bucket & (NEAR_BUCKETS - 1), event)
-        return
-    level = (wheel_highest_bit(differs) - NEAR_BITS) // FAR_BITS
-    bucket_append(
-        w,
-        NEAR_BUCKETS + level * FAR_BUCKETS + ((bucket >> (NEAR_BITS + level * FAR_BITS)) & (FAR_BUCKETS - 1)),
-        event,
-    )
+    index = w.free_node
+    if index != NO_NODE:
+        w.free_node = w.nodes[index].next
+    else:
+        if w.nodes_used == w.nodes_size and grow_nodes(w) < 0:
+            return
+        index = w.nodes_used
+        w.nodes_used += 1
+    w.nodes[index].time_ns = time_ns
+    w.nodes[index].key = key
+    w.nodes[index].subject = subject
+    w.waiting += 1
+    bucket_prepend(w, bucket, index)
+
+
+cdef inline void sort_few(Wheel *w) noexcept nogil:
+    # By rank: each event's place is the number of those before it. No guesses, but for n * n comparisons.
+    cdef int64_t count = w.open_count
+    cdef int64_t i, j, rank
+    cdef int64_t ties = 0
+    cdef Event unsorted[FEW_EVENTS]
+    for i in range(count):
+        unsorted[i] = w.open_events[i]
+    for i in range(count):
+        rank = 0
+        for j in range(count):
+            rank += unsorted[j].time_ns < unsorted[i].time_ns
+            ties += unsorted[j].time_ns == unsorted[i].time_ns
+        w.open_events[rank] = unsorted[i]
+    if ties != count:
+        for i in range(count):
+            w.open_events[i] = unsorted[i]
+        sort_by_insertion(w)
+
+
+cdef inline void sort_by_insertion(Wheel *w) noexcept nogil:
+    cdef int64_t i, j
+    cdef Event event
+    for i in range(1, w.open_count):
+        event = w.open_events[i]
+        j = i
+        while j > 0 and comes_after(&w.open_events[j - 1], &event):
+            w.open_events[j] = w.open_events[j - 1]
+            j -= 1
+        w.open_events[j] = event
 
 
 cdef inline void sort_open(Wheel *w) noexcept nogil:
-    # The open bucket's events by (time, key): insertion for few, merging for many.
+    # The open bucket's events by (time, key).
     cdef int64_t count = w.open_count
-    cdef int64_t i, j, left, middle, right, width, a, b
-    cdef Event event
+    cdef int64_t i, left, middle, right, width, a, b
     cdef Event *source
     cdef Event *target
-    if count <= 24:
-        for i in range(1, count):
-            event = w.open_events[i]
-            j = i
-            while j > 0 and comes_after(&w.open_events[j - 1], &event):
-                w.open_events[j] = w.open_events[j - 1]
-                j -= 1
-            w.open_events[j] = event
+    if count <= FEW_EVENTS:
+        sort_few(w)
+        return
+    if count <= 4 * FEW_EVENTS:
+        sort_by_insertion(w)
         return
     if w.spare_size < count:
         free(w.spare)
@@ -232,20 +258,9 @@ cdef inline void sort_open(Wheel *w) noexcept nogil:
 
 cdef inline int32_t bucket_detach(Wheel *w, int64_t place) noexcept nogil:
     cdef int32_t index = w.heads[place]
-    w.heads[place] = NO_BLOCK
+    w.heads[place] = NO_NODE
     w.occupied[place >> 6] &= ~((<uint64_t> 1) << (place & 63))
-    if place < NEAR_BUCKETS and w.occupied[place >> 6] == 0:
-        w.near_words &= ~((<uint64_t> 1) << (place >> 6))
     return index
-
-
-cdef inline int32_t block_release(Wheel *w, int32_t index) noexcept nogil:
-    # Give a block back that has been read, and return the next one of its bucket.
-    cdef int32_t next = w.blocks[index].next
-    w.waiting -= w.blocks[index].count
-    w.blocks[index].next = w.free_block
-    w.free_block = index
-    return next
 
 
 cdef inline int64_t next_near(Wheel *w) noexcept nogil:
@@ -261,10 +276,13 @@ cdef inline int64_t next_near(Wheel *w) noexcept nogil:
     if word == 63:
         return -1
     bits = w.near_words & ((~<uint64_t> 0) << (word + 1))
-    if bits == 0:
-        return -1
-    word = wheel_lowest_bit(bits)
-    return word * 64 + wheel_lowest_bit(w.occupied[word])
+    while bits:
+        word = wheel_lowest_bit(bits)
+        if w.occupied[word]:
+            return word * 64 + wheel_lowest_bit(w.occupied[word])
+        bits &= bits - 1
+        w.near_words &= ~((<uint64_t> 1) << word)
+    return -1
 
 
 cdef inline int64_t next_far(Wheel *w, int level) noexcept nogil:
@@ -284,84 +302,105 @@ cdef inline int64_t next_far(Wheel *w, int level) noexcept nogil:
     return word * 64 + wheel_lowest_bit(bits)
 
 
-cdef inline void open_take(Wheel *w, int32_t index) noexcept nogil:
-    # Append a level 0 bucket's events to the open ones, unsorted.
-    cdef Block *block
-    while index != NO_BLOCK:
-        block = &w.blocks[index]
-        if open_room(w, block.count) < 0:
-            return
-        memcpy(w.open_events + w.open_count, block.events, block.count * sizeof(Event))
-        w.open_count += block.count
-        index = block_release(w, index)
+cdef inline int32_t open_take(Wheel *w, int32_t index) noexcept nogil:
+    # Move an event to the open ones, unsorted; return the next one of its bucket.
+    cdef int32_t next = w.nodes[index].next
+    if w.open_count == w.open_size and open_room(w, 1) < 0:
+        return NO_NODE
+    w.open_events[w.open_count] = w.nodes[index]
+    w.open_count += 1
+    w.waiting -= 1
+    w.nodes[index].next = w.free_node
+    w.free_node = index
+    return next
 
 
 cdef inline void move_down(Wheel *w, int32_t index) noexcept nogil:
     # Spread a far bucket's events over nearer ones, given that the open bucket is its first.
-    cdef Event event
-    cdef int32_t i
-    while index != NO_BLOCK:
-        for i in range(w.blocks[index].count):
-            event = w.blocks[index].events[i]
-            if event.time_ns >> w.shift == w.bucket:
-                if open_room(w, 1) < 0:
-                    return
-                w.open_events[w.open_count] = event
-                w.open_count += 1
-            else:
-                wheel_push(w, event.time_ns, event.key, event.subject)
-            w.moved_down += 1
-        index = block_release(w, index)
+    cdef int64_t bucket
+    cdef int32_t next
+    while index != NO_NODE:
+        w.moved_down += 1
+        bucket = w.nodes[index].time_ns >> w.shift
+        if bucket == w.bucket:
+            index = open_take(w, index)
+        else:
+            next = w.nodes[index].next
+            bucket_prepend(w, bucket, index)
+            index = next
 
 
 cdef inline void set_width(Wheel *w, int shift) noexcept nogil:
     # Buckets of another width; the open one is done. All events lie after it.
     cdef int64_t since_ns = (w.bucket + 1) << w.shift
-    cdef int64_t count = 0
-    cdef int64_t place, i
-    cdef int32_t index
-    cdef Event *events = <Event *> malloc((w.waiting + 1) * sizeof(Event))
-    if events == NULL:
-        return  # the old width serves as well
+    cdef int64_t place, bucket
+    cdef int32_t index, next
+    cdef int32_t all_events = NO_NODE
     for place in range(BUCKETS):
-        if w.heads[place] != NO_BLOCK:
-            index = bucket_detach(w, place)
-            while index != NO_BLOCK:
-                memcpy(events + count, w.blocks[index].events, w.blocks[index].count * sizeof(Event))
-                count += w.blocks[index].count
-                index = block_release(w, index)
+        index = w.heads[place]
+        if index != NO_NODE:
+            bucket_detach(w, place)
+            while index != NO_NODE:
+                next = w.nodes[index].next
+                w.nodes[index].next = all_events
+                all_events = index
+                index = next
     w.shift = shift
-    # The last bucket before: nothing falls into it, so nothing has to be put at its place one by one.
+    # The last bucket before: nothing falls into it but at the very beginning.
     w.bucket = max((since_ns >> shift) - 1, 0)
-    for i in range(count):
-        wheel_push(w, events[i].time_ns, events[i].key, events[i].subject)
-    free(events)
+    index = all_events
+    while index != NO_NODE:
+        bucket = w.nodes[index].time_ns >> shift
+        if bucket <= w.bucket:
+            index = open_take(w, index)
+        else:
+            next = w.nodes[index].next
+            bucket_prepend(w, bucket, index)
+            index = next
+    if w.open_count:
+        sort_open(w)
 
 
 cdef inline void look_at_width(Wheel *w) noexcept nogil:
-    # About two to six events a bucket cost least: fewer move down more often, more have to be sorted.
+    # Buckets of one event cost least, so long as not most of the events have to move down first.
     cdef int shift = w.shift
-    if w.opened < OPENED_BETWEEN_LOOKS or w.taken < 4 * w.waiting:
+    if w.opened < 4 * w.waiting:
         return
-    if w.taken > 8 * w.opened and shift > 0:
+    if 4 * w.shared > w.opened and shift > 0:
         shift -= 1
-        while shift > 0 and w.taken > (8 * w.opened << (w.shift - shift)):
+        while shift > 0 and w.shared > (w.opened << (w.shift - shift)):
             shift -= 1
-    elif w.taken < 2 * w.opened and 4 * w.moved_down > w.taken and shift < SHIFT_MAX:
+    elif 16 * w.shared < w.opened and 4 * w.moved_down > w.opened and shift < SHIFT_MAX:
         shift += 1
-    w.opened = w.taken = w.moved_down = 0
+    w.opened = w.shared = w.moved_down = 0
     if shift != w.shift:
         set_width(w, shift)
+
+
+cdef inline bint open_far(Wheel *w, int64_t until_ns) noexcept nogil:
+    # No near bucket has events: bring the next far one near, if it begins before `until_ns`.
+    cdef int level = 0
+    cdef int64_t place = next_far(w, level)
+    while place < 0 and level + 1 < FAR_LEVELS:
+        level += 1
+        place = next_far(w, level)
+    place |= (w.bucket >> (NEAR_BITS + level * FAR_BITS)) & ~<int64_t> (FAR_BUCKETS - 1)
+    if place << (NEAR_BITS + level * FAR_BITS) << w.shift >= until_ns:
+        return False
+    w.bucket = place << (NEAR_BITS + level * FAR_BITS)
+    move_down(w, bucket_detach(w, NEAR_BUCKETS + level * FAR_BUCKETS + (place & (FAR_BUCKETS - 1))))
+    return True
 
 
 cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
     # Open the next bucket that has events, if it begins before `until_ns`; the open one is done.
     cdef int64_t place
-    cdef int level
+    cdef int32_t index
     w.open_next = w.open_count = 0
-    look_at_width(w)
-    if w.open_count:
-        return True
+    if w.opened >= OPENED_BETWEEN_LOOKS:
+        look_at_width(w)
+        if w.open_count:
+            return True
     while w.waiting:
         place = next_near(w)
         if place >= 0:
@@ -369,22 +408,57 @@ cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
             if place << w.shift >= until_ns:
                 return False
             w.bucket = place
-            open_take(w, bucket_detach(w, place & (NEAR_BUCKETS - 1)))
-        else:
-            level = 0
-            place = next_far(w, level)
-            while place < 0 and level + 1 < FAR_LEVELS:
-                level += 1
-                place = next_far(w, level)
-            place |= (w.bucket >> (NEAR_BITS + level * FAR_BITS)) & ~<int64_t> (FAR_BUCKETS - 1)
-            if place << (NEAR_BITS + level * FAR_BITS) << w.shift >= until_ns:
-                return False
-            w.bucket = place << (NEAR_BITS + level * FAR_BITS)
-            place = NEAR_BUCKETS + level * FAR_BUCKETS + (place & (FAR_BUCKETS - 1))
-            move_down(w, bucket_detach(w, place))
+            index = bucket_detach(w, place & (NEAR_BUCKETS - 1))
+            while index != NO_NODE:
+                index = open_take(w, index)
+        elif not open_far(w, until_ns):
+            return False
         if w.open_count:
             w.opened += 1
-            w.taken += w.open_count
-            sort_open(w)
+            if w.open_count > 1:
+                w.shared += w.open_count
+                sort_open(w)
             return True
     return False
+
+
+cdef inline bint wheel_next(Wheel *w, int64_t until_ns, Event *event) noexcept nogil:
+    # Take out the next event before `until_ns`, if there is one.
+    cdef int64_t place, bucket
+    cdef uint64_t bits
+    cdef int32_t index
+    if w.open_next == w.open_count and w.opened < OPENED_BETWEEN_LOOKS:
+        # By far the commonest: the next occupied bucket is near, in the same word of bits, and holds one event.
+        place = (w.bucket & (NEAR_BUCKETS - 1)) + 1
+        if place < NEAR_BUCKETS:
+            bits = w.occupied[place >> 6] >> (place & 63)
+            if bits:
+                place += wheel_lowest_bit(bits)
+                index = w.heads[place]
+                event[0] = w.nodes[index]
+                if event.next == NO_NODE and event.time_ns < until_ns:
+                    w.bucket = (w.bucket & ~<int64_t> (NEAR_BUCKETS - 1)) | place
+                    w.open_next = w.open_count = 0
+                    w.heads[place] = NO_NODE
+                    w.occupied[place >> 6] ^= (<uint64_t> 1) << (place & 63)
+                    w.nodes[index].next = w.free_node
+                    w.free_node = index
+                    w.waiting -= 1
+                    w.opened += 1
+                    # The next two, so that what they will touch comes from memory meanwhile.
+                    bits = w.occupied[place >> 6] >> (place & 63)
+                    if bits:
+                        place += wheel_lowest_bit(bits)
+                        w.ahead = w.nodes[w.heads[place]].subject
+                        bits = bits >> wheel_lowest_bit(bits) >> 1
+                        if bits:
+                            place += 1 + wheel_lowest_bit(bits)
+                            w.further_ahead = w.nodes[w.heads[place]].subject
+                    return True
+    if w.open_next == w.open_count and not wheel_open(w, until_ns):
+        return False
+    event[0] = w.open_events[w.open_next]
+    if event.time_ns >= until_ns:
+        return False
+    w.open_next += 1
+    return True
