@@ -28,6 +28,8 @@ class Trail:
     taken : list of int
         Positions of the batches that were taken in.
     outcome : what became of each exchange at the end.
+    ended : str
+        What ended the run early: a plan that breaks a rule may come to light only when one of its ways is asked for.
     crash : str
         What the plane died of, if it did.
     """
@@ -35,6 +37,7 @@ class Trail:
     seen: dict[int, Plain | str] = field(default_factory=dict)
     taken: list[int] = field(default_factory=list)
     outcome: Plain = field(default_factory=dict)
+    ended: str = ""
     crash: str = ""
 
     def snapshots(self) -> list[Plain]:
@@ -51,7 +54,11 @@ def drive(world: World, plane_factory: PlaneFactory) -> Trail:
         for position, step in enumerate(world.steps):
             if step.at_ns > now_ns:
                 now_ns = step.at_ns
-                plane.advance(now_ns)
+                try:
+                    plane.advance(now_ns)
+                except BadInputError as error:
+                    trail.ended = f"step {position}: {error}"
+                    return trail
             try:
                 match step:
                     case Submit():
@@ -108,6 +115,8 @@ def difference(world: World, one: Trail, other: Trail, names: tuple[str, str] = 
             return f"{where}: {_values(world, a, b, names)}"
         told = ["accepts it" if seen is None else f"says {seen!r}" for seen in (a, b)]
         return f"{where}: {names[0]} {told[0]}, {names[1]} {told[1]}"
+    if one.ended != other.ended:
+        return f"the run ends at: {names[0]} {one.ended or 'its end'}, {names[1]} {other.ended or 'its end'}"
     if one.outcome != other.outcome:
         return f"at the end: {_values(world, one.outcome, other.outcome, names)}"
     return None

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from made_networks import Grain
 from plain_worlds import Change, Cut, Look, Replan, Row, Step, Submit
 
 from router_core.network import Network
+from router_core.plan import Choice
 from router_core.vocabulary import PRIORITY_MAX
 
 # (instant, place at that instant, step)
@@ -95,6 +97,32 @@ def bad_steps(random: Random, network: Network, rows: list[Row], instants: list[
             # Its place in the order is the instant's, but it asks for an earlier one.
             entries.append((at, random.random(), Cut(at - 1)))
     return entries
+
+
+def bad_plan(random: Random, network: Network, rows: list[Row], plan: Replan, instants: list[int]) -> list[Entry]:
+    """Draw a plan with one choice that breaks a rule: refused at once if someone under way asks for it, or later."""
+    row = random.choice(rows)
+    ends = (
+        network.group_endpoint[int(network.node_group[row.source])],
+        network.group_endpoint[int(network.node_group[row.target])],
+    )
+    choice = plan.table[ends]
+    if choice is None:
+        return []
+    trunk = choice.trunks[0]
+    spoilt = random.choice(
+        (
+            replace(choice, weights=(*choice.weights, 1)),
+            replace(choice, weights=(-1,) * len(choice.weights)),
+            replace(choice, weights=(0,) * len(choice.weights)),
+            Choice((replace(trunk, stations=(*trunk.stations, network.station_count)),), (1,)),
+            Choice((replace(trunk, stations=(-1, *trunk.stations)),), (1,)),
+            Choice((replace(trunk, first=ends[0]),), (1,)),
+            Choice((trunk, replace(trunk, last=-1)), (1, 0)),
+        )
+    )
+    at = random.choice(instants)
+    return [_entry(random, Replan(at, plan.table | {ends: spoilt}, reroute=random.random() < 0.8))]
 
 
 def looks(random: Random, steps: list[Entry], instants: list[int], *, last: bool = False) -> list[Entry]:

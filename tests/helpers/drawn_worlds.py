@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
-from drawn_timetable import Entry, bad_steps, batches, changes, fault_steps, looks
+from drawn_timetable import Entry, bad_plan, bad_steps, batches, changes, fault_steps, looks
 from made_networks import Grain, drawn_network
 from plain_worlds import Replan, Row, Table, World
 
@@ -118,7 +118,10 @@ def drawn_world(seed: int) -> World:
     # What happens goes on behind the last submission, as queues are long by then.
     span = max((rows[-1].at_ns - rows[0].at_ns) * 3 // 2, 20 * style.grid_ns)
     instants = _instants(random, rows[0].at_ns, span, style)
-    steps: list[Entry] = [(step.at_ns, random.random(), step) for step in _plans(random, network, instants, on)]
+    plans = _plans(random, network, instants, on)
+    steps: list[Entry] = [(step.at_ns, random.random(), step) for step in plans]
+    if on(0.2):
+        steps += bad_plan(random, network, rows, plans[0], instants)
     if on() or kind == "floor":
         steps += changes(random, network, style, instants, kind)
     if on():

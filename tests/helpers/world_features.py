@@ -24,6 +24,8 @@ SHOWN = (
     "input refused",
     "no route",
     "nothing to carry",
+    "plan ended the run",
+    "plan refused",
     "retried",
     "served by priority",
     "shared",
@@ -45,6 +47,8 @@ TWINS = (
 
 def happened(world: World, trail: Trail) -> set[str]:
     """Return which of `SHOWN` a trail shows."""
+    if trail.ended:
+        return {"plan ended the run"}
     network, rows = world.network, world.rows
     snapshots, outcome = trail.snapshots(), trail.outcome
     served = np.array(snapshots[-1]["served"]) > 0
@@ -61,6 +65,9 @@ def happened(world: World, trail: Trail) -> set[str]:
             "held": any(shown["held"] for shown in snapshots),
             "input refused": any(isinstance(seen, str) for seen in trail.seen.values()),
             "no route": Refusal.NO_ROUTE in outcome["refusal"],
+            "plan refused": any(
+                isinstance(world.steps[at], Replan) for at, s in trail.seen.items() if isinstance(s, str)
+            ),
             "nothing to carry": any(row.payload_bytes == 0 for row in rows),
             "retried": any(outcome["retries"]),
             "served by priority": (discipline == Discipline.PRIORITY).any(),
