@@ -25,7 +25,6 @@ from router_core.units import MS_NS, SECOND_NS
 from traces.generate import TraceGenerator, write_trace
 
 SMALL = 5_000
-ROUNDS = 5
 PLAIN_DAY = date(2026, 3, 17)
 DAY = 5_000_000
 
@@ -120,7 +119,8 @@ def test_replay_epoch10ms(benchmark: BenchmarkFixture, count: int) -> None:
             "1 s epochs": by_clock(lambda: Drive(work)),
             "10 ms epochs with telemetry": by_clock(lambda: Drive(work, epoch_ns=fine, telemetry_ns=fine)),
         },
-        rounds=ROUNDS,
+        turns=5,
+        rounds=1,
     )
     for peer in found.peers.values():
         np.testing.assert_array_equal(found.ours.run.delivered_ns, peer.run.delivered_ns)
@@ -145,7 +145,9 @@ def test_replay_epoch10ms(benchmark: BenchmarkFixture, count: int) -> None:
 def test_replay_22k(benchmark: BenchmarkFixture, kind: Kind, count: int) -> None:
     """Each of many provinces is as busy as the one: their exchanges come so many times as densely."""
     work, province = workload(kind, count), workload(FIFO, count)
-    found = interleaved(benchmark, lambda: Drive(work), {"696 nodes": by_clock(lambda: Drive(province))}, rounds=3)
+    found = interleaved(
+        benchmark, lambda: Drive(work), {"696 nodes": by_clock(lambda: Drive(province))}, turns=3, rounds=1
+    )
     peer = found.peers["696 nodes"]
     assert found.ours.delivered == len(work)
     assert peer.delivered == len(province)
