@@ -26,7 +26,7 @@ from sim.data_plane import PlaneCommand, SetStationService
 from sim.metrics import summary
 from sim.other_users import CONFERENCE_HOURS, OtherUsers
 from sim.reference_plane import ReferencePlane
-from sim.replay import replay
+from sim.replay import DATA_PLANES, replay
 from sim.telemetry import Sampler, TelemetryConfig
 from sim.world import Record, World, WorldConfig
 from strategies.baselines import ecmp
@@ -413,6 +413,16 @@ def test_replay_tells_how_far_it_is(toy, sample):
     assert shares[0] == 0
     assert shares == sorted(shares)
     assert shares[-1] >= 1
+
+
+def test_a_run_beyond_all_time_is_one_line_of_bad_input(toy, sample, monkeypatch):
+    class Endless(ReferencePlane):
+        def advance(self, until_ns: int) -> None:
+            raise OverflowError("instant beyond 2**62 ns at station hub")
+
+    monkeypatch.setitem(DATA_PLANES, "endless", Endless)
+    with pytest.raises(BadInputError, match=r"^replay: .* at station hub"):
+        replay(toy, sample, make_brain("ecmp", toy.network), seed=1, data_plane="endless")
 
 
 def test_an_unknown_data_plane_or_brain_is_refused(toy, sample):
