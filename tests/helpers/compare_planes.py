@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -15,6 +17,8 @@ from sim.data_plane import DataPlane, Outcome, Snapshot
 
 PlaneFactory = Callable[[Network, Transport], DataPlane]
 Plain = dict[str, int | list[int]]
+# A world takes a plane hundredths of a second, a crowd one second. What takes this long will never end.
+HANGS_S = 30.0
 
 
 @dataclass
@@ -44,8 +48,27 @@ class Trail:
         return [seen for seen in self.seen.values() if isinstance(seen, dict)]
 
 
-def drive(world: World, plane_factory: PlaneFactory) -> Trail:
-    """Do to a new plane all that is done in a world; whatever it raises is part of the trail."""
+def drive(world: World, plane_factory: PlaneFactory, *, hangs_s: float = HANGS_S) -> Trail:
+    """Do to a new plane all that is done in a world; whatever it raises is part of the trail, as is that it hangs."""
+    with _alarm(hangs_s):
+        return _drive(world, plane_factory)
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    def ring(*_: object) -> None:
+        raise TimeoutError(f"still running after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _drive(world: World, plane_factory: PlaneFactory) -> Trail:
     trail = Trail()
     position = -1
     try:
@@ -95,10 +118,15 @@ def plain(shown: Snapshot | Outcome) -> Plain:
 
 
 def compare(
-    world: World, first: PlaneFactory, second: PlaneFactory, names: tuple[str, str] = ("first", "second")
+    world: World,
+    first: PlaneFactory,
+    second: PlaneFactory,
+    names: tuple[str, str] = ("first", "second"),
+    *,
+    hangs_s: float = HANGS_S,
 ) -> str | None:
-    """Return the first difference between two planes in one line, or `None`; a plane that dies differs."""
-    return difference(world, drive(world, first), drive(world, second), names)
+    """Return the first difference between two planes in one line, or `None`; a plane that dies or hangs differs."""
+    return difference(world, drive(world, first, hangs_s=hangs_s), drive(world, second, hangs_s=hangs_s), names)
 
 
 def difference(world: World, one: Trail, other: Trail, names: tuple[str, str] = ("first", "second")) -> str | None:

@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from compare_planes import PlaneFactory, compare, difference, drive
 from drawn_worlds import drawn_world, kind_of
 from faulty_planes import FAULTY
+from plain_worlds import World
 from shrinking import shrink
 from world_features import happened
 from world_text import describe, replay_command
@@ -49,7 +50,11 @@ def check_seeds(seeds: Sequence[int], name: str) -> tuple[int | None, Counter[st
 def failure(seed: int, name: str, *, seconds: float = 60.0) -> str:
     """Shrink the failing world of a seed and tell it on one screen."""
     plane, names = plane_named(name), ("reference", name)
-    world = shrink(drawn_world(seed), lambda world: compare(world, ReferencePlane, plane) is not None, seconds=seconds)
+
+    def fails(world: World) -> bool:
+        return compare(world, ReferencePlane, plane, hangs_s=seconds / 10) is not None
+
+    world = shrink(drawn_world(seed), fails, seconds=seconds)
     return describe(world, str(compare(world, ReferencePlane, plane, names)))
 
 

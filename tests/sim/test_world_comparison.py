@@ -108,12 +108,18 @@ def test_shrinking_leaves_nothing_that_does_not_matter():
     assert not small.network.station_discipline.any()
 
 
-def test_a_plane_that_dies_differs():
+def test_a_plane_that_dies_or_hangs_differs():
     class Dies(ReferencePlane):
         def advance(self, until_ns: int) -> None:
             raise ZeroDivisionError("boom")
 
+    class Hangs(ReferencePlane):
+        def advance(self, until_ns: int) -> None:
+            while True:
+                pass
+
     assert "second died at step" in compare(drawn_world(0), ReferencePlane, Dies)
+    assert "still running after 2.0 s" in compare(drawn_world(0), ReferencePlane, Hangs, hangs_s=2.0)
 
 
 def test_a_difference_names_its_place():
