@@ -10,7 +10,7 @@ from router_core.vocabulary import Discipline, StationRole
 from sim.data_plane import Refusal
 from sim.reference.agenda import Agenda
 from sim.reference.front_end import FrontEnd
-from sim.reference.journey import Chunk
+from sim.reference.journey import Chunk, Exchange
 from sim.reference.ledger import Ledger
 from sim.reference.plan_in_force import PlanInForce
 from sim.reference.queue_station import QueueStation
@@ -67,15 +67,10 @@ class Carrier:
             if self.plan.ways(exchange.source, exchange.target) is None:
                 self._ledger.refuse(exchange.number, Refusal.NO_ROUTE)
                 return
-        if not exchange.given_up:
-            exchange.entered += 1
-            self.front_ends[exchange.source].enter(chunk)
+        self.front_ends[exchange.source].enter(chunk)
 
     def _set_out(self, chunk: Chunk) -> None:
         """An admitted chunk takes its route, for the first time or once again."""
-        if chunk.exchange.given_up:
-            self._finish(chunk)
-            return
         way = self.plan.way(chunk)
         if way is None:
             self._fail(chunk)
@@ -87,11 +82,16 @@ class Carrier:
     # How it moves.
 
     def _arrive(self, chunk: Chunk) -> None:
-        exchange, following = chunk.exchange, chunk.number + 1
-        if chunk.hop == 1 and following == exchange.entered and following < exchange.chunk_count:
-            piece = exchange.chunk(self._agenda, self._transport, following)
-            self._agenda.after(0, piece.rank, piece, self.enter, "entry")
+        if chunk.hop == 1 and chunk.number == chunk.exchange.last_sent:
+            self._send_next(chunk.exchange)
         self.stations[chunk.way[chunk.hop]].arrive(chunk)
+
+    def _send_next(self, exchange: Exchange) -> None:
+        """Let the next chunk of an exchange enter at this instant, unless that was the last one or it was given up."""
+        if exchange.last_sent + 1 < exchange.chunk_count and not exchange.given_up:
+            exchange.last_sent += 1
+            chunk = exchange.chunk(self._agenda, self._transport, exchange.last_sent)
+            self._agenda.after(0, chunk.rank, chunk, self.enter, "entry")
 
     def _leave(self, chunk: Chunk) -> None:
         """Its service has ended."""
@@ -112,7 +112,7 @@ class Carrier:
 
     def _deliver(self, chunk: Chunk) -> None:
         exchange = chunk.exchange
-        # A chunk given up is never delivered, so an exchange given up never is.
+        # A chunk given up is never delivered, so neither is an exchange given up, whatever else of it arrives.
         exchange.undelivered -= 1
         if exchange.undelivered == 0:
             self._ledger.deliver(exchange.number, self._agenda.now_ns)
@@ -134,14 +134,12 @@ class Carrier:
             self._finish(chunk)
             return
         self._under_way.pop(chunk.key, None)
-        self._ledger.retrying += 1
+        self._ledger.try_again(exchange.number)
         backoff_ns = self._transport.backoff(chunk.failures)
         self._agenda.after(backoff_ns, chunk.rank, chunk, self._try_again, f"node {self._node_name[exchange.source]}")
 
     def _try_again(self, chunk: Chunk) -> None:
         self._ledger.retrying -= 1
-        if not chunk.exchange.given_up:
-            self._ledger.try_again(chunk.exchange.number)
         self._set_out(chunk)
 
     # How a plan changes.

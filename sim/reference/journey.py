@@ -18,16 +18,16 @@ class Exchange:
     ----------
     number, source, target, payload_bytes, priority : int
         Its id, and what was handed over.
-    chunk_count, entered, undelivered : int
-        Its chunks: of all, how many have entered, and how many are not delivered yet.
+    chunk_count, undelivered, last_sent : int
+        How many chunks it has, how many are not delivered yet, and the number of the last one sent so far.
     given_up : bool
         Whether it was refused because one of its chunks failed too often.
     """
 
     __slots__ = (
         "chunk_count",
-        "entered",
         "given_up",
+        "last_sent",
         "number",
         "payload_bytes",
         "priority",
@@ -45,7 +45,7 @@ class Exchange:
         self.payload_bytes = payload_bytes
         self.priority = priority
         self.chunk_count = chunk_count
-        self.entered = 0
+        self.last_sent = 0
         self.undelivered = chunk_count
         self.given_up = False
 

@@ -55,7 +55,8 @@ class Ledger:
         self.refused += 1
 
     def try_again(self, number: int) -> None:
-        """A chunk of an exchange is tried again."""
+        """A chunk of an exchange has failed and will be tried again."""
+        self.retrying += 1
         self._retries[number] += 1
 
     def outcome(self) -> Outcome:

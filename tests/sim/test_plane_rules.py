@@ -18,10 +18,11 @@ from router_core.plan import Trunk
 from router_core.transport import Transport
 from router_core.units import DURATION_NS_MAX
 from router_core.vocabulary import Discipline
+from sim.compiled_plane import CompiledPlane
 from sim.data_plane import Refusal, SetStationServers, SetStationService, SetStationUp
 from sim.reference_plane import ReferencePlane
 
-PLANES = [ReferencePlane]
+PLANES = [ReferencePlane, CompiledPlane]
 
 KIB = 1_024
 ONE = Service(1, 10, 0)
@@ -347,44 +348,51 @@ def test_what_is_under_way_of_an_exchange_given_up_is_load_and_nothing_else(worl
 
 
 def test_an_exchange_given_up_sends_no_further_chunks(world):
+    """Chunk 0 is given up at 102; chunk 1, sent at 100, makes no chunk 2 enter when it leaves a."""
     hand = world(a=Service(1, 100, 0), transport=CHUNKS)
-    hand.send((0, 2 * KIB))
+    hand.send((0, 3 * KIB))
+    hand.stop("l0")
+    assert hand.delivered() == [-1]
+    assert at_all(hand, "served", "a", [END]) == [2]
+
+
+def test_the_next_chunk_enters_even_if_the_one_before_is_given_up_as_it_arrives(world):
+    hand = world(a=Service(1, 100, 0), transport=CHUNKS)
+    hand.send((0, 3 * KIB))
     hand.stop("a>c")
     assert hand.delivered() == [-1]
-    assert hand.at(END, "served", "a") == 1
-    assert hand.at(END, "failed", "a>c") == 1
+    assert at_all(hand, "served", "a", [END]) == [2]
+    assert at_all(hand, "failed", "a>c", [END]) == [2]
+    assert hand.plane.snapshot().refused == 1
 
 
-def test_a_chunk_does_not_set_out_again_for_an_exchange_given_up(world):
-    """Chunk 0 fails at 3 and 16, which is the end. Chunk 1 is in the heart until 503, fails, waits until 513, and
-    gives its credit back at 520: then the last exchange, held since 508, may go.
-    """
-    hand = world(credit=Credit(2 * KIB, 7), transport=Transport(KIB, 1, 10, 10))
-    hand.send((0, 2 * KIB), (508, KIB), (508, KIB))
+def test_what_failed_of_an_exchange_given_up_is_tried_again_as_load(world):
+    """Chunk 0 fails at 3 and 16, which is the end. Chunk 1 is in the heart until 503, fails, and sets out at 513."""
+    hand = world(transport=Transport(KIB, 1, 10, 10))
+    hand.send((0, 2 * KIB))
     hand.stop("l0")
     hand.to(3)
     hand.serve("heart", 500, 0)
     hand.to(4)
     hand.serve("heart", 1, 0)
     assert (hand.to(16).refused, hand.to(17).refused) == (0, 1)
-    assert hand.at(505, "served", "a") == 3
-    assert hand.to(505).retrying == 1
+    assert (hand.to(503).retrying, hand.to(504).retrying) == (0, 1)
     hand.start("l0")
-    assert hand.to(514).retrying == 0
-    assert hand.delivered() == [-1, 515, 527]
-    assert hand.at(END, "served", "a") == 5
-    assert hand.plane.outcome().retries.tolist() == [1, 0, 0]
+    assert hand.delivered() == [-1]
+    assert [hand.at(END, "served", name) for name in ("a", "z")] == [4, 1]
+    assert hand.plane.outcome().retries.tolist() == [2]
+    assert (hand.plane.snapshot().delivered, hand.plane.snapshot().in_flight) == (0, 0)
 
 
-def test_a_held_chunk_of_an_exchange_given_up_is_given_up_when_admitted(world):
-    """Chunk 0 is given up at 3; its credit admits chunk 1 at 10, and that one's the next exchange at 17."""
+def test_a_held_chunk_of_an_exchange_given_up_goes_as_load(world):
+    """Chunk 0 is given up at 3; its credit admits chunk 1 at 10, and that one's, at 24, the next exchange."""
     hand = world(credit=Credit(KIB, 7), transport=CHUNKS)
     hand.send((0, 2 * KIB), (5, KIB))
     hand.stop("l0")
     assert [hand.to(now).held for now in (4, 6, 11)] == [1, 2, 1]
     hand.start("l0")
-    assert hand.delivered() == [-1, 24]
-    assert hand.at(END, "served", "a") == 2
+    assert hand.delivered() == [-1, 31]
+    assert hand.at(END, "served", "z") == 2
 
 
 # Commands to stations.
