@@ -130,7 +130,7 @@ def drawn_world(seed: int) -> World:
         steps += bad_steps(random, network, rows, instants)
     steps += looks(random, steps, instants)
     steps += batches(random, rows)
-    far = DURATION_NS_MAX if kind == "big" else rows[-1].at_ns + 10**12
+    far = DURATION_NS_MAX if kind == "big" else rows[-1].at_ns + 10**15
     steps += looks(random, [], [far], last=True)
     return World(
         seed, kind, network, transport, tuple(step for _, _, step in sorted(steps, key=lambda entry: entry[:2]))
