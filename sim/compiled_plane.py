@@ -22,7 +22,7 @@ from sim.data_plane import (
     Snapshot,
 )
 from sim.plane_checks import check_batch, check_command
-from sim.ways import ways
+from sim.ways import Ways, ways
 from strategies.brain import SetPlan
 
 # Between two stretches of so many events signals are looked at: a stretch takes some hundredths of a second.
@@ -96,7 +96,8 @@ class CompiledPlane:
         try:
             while (how := engine.run(until_ns, EVENTS_A_STRETCH)) != Run.DONE:
                 if how == Run.WANTS_WAYS:
-                    self._bind(engine.wanted(until_ns))
+                    for pair, source, target in engine.wanted(until_ns):
+                        self._bind(pair, ways(self._network, self._plan, source, target))
         except OverflowError as error:
             raise self._beyond(error) from None
 
@@ -107,10 +108,14 @@ class CompiledPlane:
         try:
             match command:
                 case SetPlan(plan, reroute):
+                    # All ways first: a plan that is refused leaves the old one in force.
+                    under_way = engine.under_way() if reroute else []
+                    found = [(pair, ways(self._network, plan, source, target)) for pair, source, target in under_way]
                     self._plan = plan
                     engine.forget_ways()
+                    for pair, its_ways in found:
+                        self._bind(pair, its_ways)
                     if reroute:
-                        self._bind(engine.wanted_under_way())
                         engine.reroute()
                 case SetStationService(station, fixed_ns, ps_per_byte):
                     engine.set_service(_own(station), _own(fixed_ns), _own(ps_per_byte))
@@ -148,19 +153,18 @@ class CompiledPlane:
         self._engine.outcome(outcome.delivered_ns, outcome.refusal, outcome.retries)
         return outcome
 
-    def _bind(self, wanted: list[tuple[int, int, int]]) -> None:
-        """Give pairs of endpoints their ways under the plan in force."""
-        for pair, source, target in wanted:
-            found = ways(self._network, self._plan, source, target)
-            if found is None:
-                self._engine.bind(pair, [], [])
-                continue
-            used = [
+    def _bind(self, pair: int, found: Ways | None) -> None:
+        """Give a pair of endpoints its ways under the plan in force; what has no weight is never taken."""
+        taken = (
+            []
+            if found is None
+            else [
                 (self._place(stations), weight)
                 for stations, weight in zip(found.routes, found.choice.weights, strict=True)
                 if weight
             ]
-            self._engine.bind(pair, [place for place, _ in used], [weight for _, weight in used])
+        )
+        self._engine.bind(pair, [place for place, _ in taken], [weight for _, weight in taken])
 
     def _place(self, stations: tuple[int, ...]) -> int:
         if stations not in self._places:

@@ -235,7 +235,7 @@ cdef class Engine:
         memset(pair, 0, sizeof(Pair))
         pair.source = source
         pair.target = target
-        pair.generation = pair.mark = NONE
+        pair.generation = NONE
         pair.credit = self._credit_of_node[source]
         e.pairs_count += 1
         return e.pairs_count - 1
@@ -333,6 +333,7 @@ cdef class Engine:
         cdef int32_t b
         cdef int64_t row
         self._enter()
+        e.calls_for_ways += 1
         found = []
         self._want(e.wanted_pair, found)
         e.wanted_pair = NONE
@@ -346,24 +347,27 @@ cdef class Engine:
             row = 0
         return found
 
-    def wanted_under_way(self):
-        """Return the pairs of all chunks on their way that are to be bound now, as `wanted` does."""
+    def under_way(self):
+        """Return the pairs (number, source, target) of all chunks on their way, each once."""
         cdef State *e = &self.state
         cdef int32_t i
         self._enter()
+        e.calls_for_ways += 1
         found = []
         for i in range(e.chunks_used):
             if e.chunks[i].state != FREE and e.chunks[i].route != NONE:
-                self._want(e.chunks[i].pair, found)
+                self._note(e.chunks[i].pair, found)
         return found
 
     cdef int _want(self, int32_t place, list found) except -1:
-        cdef Pair *pair
-        if place == NONE:
-            return 0
-        pair = &self.state.pairs[place]
-        if pair.generation != self.state.generation and pair.mark != self.state.generation:
-            pair.mark = self.state.generation
+        if place != NONE and self.state.pairs[place].generation != self.state.generation:
+            self._note(place, found)
+        return 0
+
+    cdef int _note(self, int32_t place, list found) except -1:
+        cdef Pair *pair = &self.state.pairs[place]
+        if pair.mark != self.state.calls_for_ways:
+            pair.mark = self.state.calls_for_ways
             found.append((place, pair.source, pair.target))
         return 0
 

@@ -199,9 +199,8 @@ cdef struct Pair:
     int32_t first_way
     int32_t ways
     int32_t credit        # of the source, or NONE
-    int32_t mark
-    int32_t unused
     int64_t weight
+    int64_t mark          # the last call for ways in which it was asked for
 
 
 cdef struct Way:
@@ -228,6 +227,7 @@ cdef struct State:
     int32_t retries_max
     int32_t station_count
     int32_t generation
+    int64_t calls_for_ways
     int32_t wanted_pair       # whose ways must be bound before the next event
     int32_t failed_station    # with an instant beyond what is allowed
     int32_t out_of_memory
