@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from plain_worlds import Change, Cut, Look, Replan, Step, Submit, World, used_stations, used_ways
 
 from router_core.network import NO_LIMIT
@@ -26,7 +28,11 @@ def describe(world: World, difference: str) -> str:
         f"exchanges move {chunks}, {transport.retries_max} retries after "
         f"{transport.backoff_ns}..{transport.backoff_ns_max} ns",
         "stations on the ways:",
-        *(f"  {_station(world, station)}" for station in used_stations(world)),
+        *(
+            f"  {_station(world, station)}"
+            for station in used_stations(world)
+            if 0 <= station < world.network.station_count
+        ),
         *_credits(world),
         *_ways(world),
         "steps:",
@@ -76,8 +82,16 @@ def _ways(world: World) -> list[str]:
         if choice is None:
             lines.append(f"{head} none")
             continue
-        for weight, trunk in zip(choice.weights, choice.trunks, strict=True):
-            lines.append(f"{head} weight {weight}, {' '.join(map(str, route(network, source, target, trunk)))}")
+        # A plan may be there to be refused: its weights need not fit, nor its trunks join the two.
+        for weight, trunk in zip_longest(choice.weights, choice.trunks):
+            told = "no way"
+            if trunk is not None:
+                joins = trunk.first in network.homes[source] and trunk.last in network.homes[target]
+                stations = route(network, source, target, trunk) if joins else trunk.stations
+                told = (
+                    f"{' '.join(map(str, stations))}{'' if joins else f', a trunk from {trunk.first} to {trunk.last}'}"
+                )
+            lines.append(f"{head} weight {weight}, {told}")
     return lines
 
 

@@ -140,3 +140,10 @@ def test_the_soak_command_says_what_it_found(capsys):
     told = capsys.readouterr().out
     assert "difference: " in told
     assert "replay: make soak SEED=4" in told
+
+
+def test_any_world_can_be_told_bad_plans_included():
+    for seed in range(1_000, 1_060):
+        told = describe(drawn_world(seed), "none")
+        assert len(told.splitlines()) <= 64
+        assert f"seed {seed}," in told
