@@ -67,7 +67,7 @@ class Station(ABC):
 
     def set_up(self, up: bool) -> None:
         """Stop, and everyone on the station fails; or return, empty."""
-        if self.up and not up:
+        if not up:
             for chunk in self._clear():
                 self.failed += 1
                 self._fail(chunk)

@@ -205,6 +205,13 @@ def test_each_chunk_needs_credit_of_its_own(world):
     assert hand.delivered() == [21]
 
 
+def test_credit_returns_before_anyone_enters(world):
+    """At 14 the one held since 1 is admitted; the urgent one of that instant finds the credit used up again."""
+    hand = world(credit=Credit(100, 7))
+    hand.send((0, 60), (1, 60, 5), (14, 60, 0))
+    assert hand.delivered() == [7, 21, 35]
+
+
 # Chunks.
 
 
@@ -228,16 +235,18 @@ def test_only_what_is_larger_than_a_chunk_is_cut(world):
     assert whole.at(10, "served", "z") == 1
 
 
-def test_the_next_chunk_enters_once_even_if_the_second_station_is_stopped(world):
-    """Chunk 0 fails there at 100, is back at 110 behind chunk 1, and releases nothing any more."""
-    hand = world(a=Service(1, 100, 0), transport=Transport(KIB, 1, 10, 10))
-    hand.send((0, 2 * KIB))
+def test_each_chunk_makes_the_next_one_enter_once_even_if_it_fails(world):
+    """Chunk 0 fails at 100 at the stopped second station and is back there at 111; chunk 1 gets there at 1,100."""
+    hand = world(a=Service(2, 100, 0), transport=Transport(KIB, 1, 10, 10))
+    hand.send((0, 3 * KIB))
     hand.stop("a>c")
-    assert hand.at(101, "served", "a") == 2
-    hand.to(150)
+    hand.to(100)
+    hand.serve("a", 1_000, 0)
+    hand.to(101)
+    hand.serve("a", 1, 0)
     hand.start("a>c")
-    assert hand.delivered() == [306]
-    assert (hand.at(END, "served", "a"), hand.at(END, "served", "z")) == (3, 2)
+    assert at_all(hand, "served", "a", (101, 111, 1_100, 1_101)) == [2, 3, 3, 4]
+    assert hand.delivered() == [1_107]
 
 
 # Stops, retries, giving up.
@@ -415,6 +424,14 @@ def test_more_servers_serve_at_once_and_fewer_when_enough_are_free(world, servic
     assert hand.delivered() == [16, 18, 20, 30, 40]
 
 
+def test_who_arrives_as_servers_are_added_comes_after_those_who_wait(world):
+    hand = world(heart=ONE)
+    hand.send((0, 0), (0, 0), (3, 0))
+    hand.to(5)
+    hand.servers("heart", 2)
+    assert hand.delivered() == [16, 19, 26]
+
+
 @pytest.mark.parametrize(("now", "expected"), [(5, [16, 43]), (12, [16, 43]), (13, [16, 26])])
 @pytest.mark.parametrize("service", [ONE, BY_CLASS], ids=["fifo", "priority"])
 def test_a_new_service_is_for_those_that_start_from_now_on(world, service, now, expected):
@@ -520,6 +537,28 @@ def test_a_new_rate_at_the_instant_of_leaving_keeps_nobody(world):
     assert hand.delivered() == [206, 206]
 
 
+def test_a_new_rate_does_not_stretch_what_is_done(world):
+    """At 42 three are 85 parts beyond their ends; the fourth has 256 parts left, which become 250 ns."""
+    hand = world(heart=SHARED)
+    hand.send((0, 9), (0, 9), (0, 9), (1, 9))
+    hand.to(42)
+    hand.serve("heart", 1, 1_000_000)
+    assert hand.delivered() == [46, 46, 46, 296]
+
+
+@pytest.mark.parametrize(
+    ("rates", "leave"), [((2_001,), 103), ((1, 1_024), 102), ((1, 1_025), 103), ((1, 2_048), 103), ((1, 2_049), 104)]
+)
+def test_what_is_left_is_whole_parts_rounded_up(world, rates, leave):
+    """1 ns is left at 101: 1,024 parts. 2,001/2,000 of that are 1,025; 1/2,000 is one, which a new rate multiplies."""
+    hand = world(heart=Service(1, 100, 2_000, discipline=Discipline.SHARING))
+    hand.send((0, 0))
+    hand.to(101)
+    for rate in rates:
+        hand.serve("heart", 100, rate)
+    assert hand.delivered() == [leave + 4]
+
+
 def test_shares_follow_the_servers(world):
     """At 52 each has 75 left; ten nanoseconds with a server each leave 65, which take 130 together."""
     hand = world(heart=SHARED)
@@ -615,6 +654,14 @@ def test_who_is_not_on_the_new_way_keeps_its_route(world):
     assert hand.at(END, "served", "l1") == 0
 
 
+def test_the_new_way_may_have_come_there_by_another_number_of_stations(world):
+    hand = world(l0=Service(1, 100, 0))
+    hand.send((0, 0))
+    hand.to(50)
+    hand.set_plan((hand.trunk("c", "heart", "l0", "d"),), reroute=True)
+    assert hand.delivered() == [106]
+
+
 def test_who_has_not_been_processed_keeps_its_route(world):
     """The old way is processed at d, the new one at c. At 50 one is on l0 already, the other before c."""
     hand = world(a_to_c=Service(1, 40, 0), l0=Service(1, 100, 0))
@@ -648,6 +695,20 @@ def test_a_bad_way_of_those_under_way_is_refused_and_changes_nothing(world):
     with pytest.raises(BadInputError, match=r"^plan a > z\.trunks\[0\]\.first: must be a home of a"):
         hand.set_plan((wrong,), reroute=True)
     assert hand.delivered() == [16, 116]
+
+
+def test_only_those_with_a_route_are_rerouted(world):
+    """One is delivered by 50, the other fails at 52 and waits at 60 for its next attempt, at 152."""
+    hand = world(transport=PATIENT)
+    hand.send((0, 0), (50, 0))
+    hand.to(51)
+    hand.stop("heart")
+    hand.to(60)
+    hand.set_plan((Trunk(hand.node["b"], hand.node["b"], ()),), reroute=True)
+    hand.plan("l1", reroute=True)
+    hand.start("heart")
+    assert hand.delivered() == [7, 159]
+    assert hand.at(END, "served", "l1") == 1
 
 
 # Bounds.
