@@ -16,13 +16,18 @@ from router_core.engine.moves cimport DONE, FAILED, PAUSED, WANTS_WAYS, fail, pi
 from router_core.engine.priority cimport priority_stop, wake_at
 from router_core.engine.sharing cimport share_set_rate, share_set_servers, share_spent_ns, share_stop
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport wheel_free, wheel_init
+from router_core.engine.wheel cimport INSTANT_BEYOND, Node, wheel_free, wheel_init, wheel_remove
 from router_core.spread cimport mix
 
 cdef extern from "stdlib.h":
     void *aligned_alloc(size_t alignment, size_t size) noexcept nogil
 
 cdef int64_t INSTANT_MAX = (<int64_t> 1) << TIME_NS_MAX_SHIFT
+
+
+cdef inline bint has_route(Node *node) noexcept nogil:
+    # Whether it is a chunk on its way.
+    return (node.state == MOVING or node.state == QUEUED or node.state == SHARED) and node.route != NONE
 
 
 class Run(IntEnum):
@@ -97,7 +102,8 @@ cdef class Engine:
         e.retries_max = retries_max
         e.backoff_ns = backoff_ns
         e.backoff_ns_max = backoff_ns_max
-        e.failed_station = e.wanted_pair = e.free_chunk = e.free_file = NONE
+        e.failed_station = e.wanted_pair = e.free_file = NONE
+        e.entry_ns = NEVER
         # A cache line each.
         e.stations = <Station *> aligned_alloc(64, count * sizeof(Station))
         e.credits = <Credit *> calloc(credit_bytes.shape[0] + 1, sizeof(Credit))
@@ -168,7 +174,6 @@ cdef class Engine:
         free(e.stations)
         free(e.more)
         free(e.credits)
-        free(e.chunks)
         free(e.files)
         free(e.pairs)
         free(e.table)
@@ -191,10 +196,10 @@ cdef class Engine:
     cdef int _leave(self) except -1:
         # What went wrong without the GIL is said now.
         cdef State *e = &self.state
-        if e.failed_station != NONE:
+        if e.wheel.trouble == INSTANT_BEYOND:
             self._broken = True
             raise OverflowError(e.failed_station)
-        if e.out_of_memory or e.wheel.out_of_memory:
+        if e.wheel.trouble:
             self._broken = True
             raise MemoryError("the engine has no memory left")
         return 0
@@ -354,9 +359,9 @@ cdef class Engine:
         self._enter()
         e.calls_for_ways += 1
         found = []
-        for i in range(e.chunks_used):
-            if e.chunks[i].state != FREE and e.chunks[i].route != NONE:
-                self._note(e.chunks[i].pair, found)
+        for i in range(e.wheel.nodes_used):
+            if has_route(&e.wheel.nodes[i]):
+                self._note(e.wheel.nodes[i].pair, found)
         return found
 
     cdef int _want(self, int32_t place, list found) except -1:
@@ -375,12 +380,12 @@ cdef class Engine:
         """Let chunks under way go over to their new way where it passes the station at which they arrived last."""
         cdef State *e = &self.state
         cdef int32_t i, place, hop, passed
-        cdef Chunk *chunk
+        cdef Node *chunk
         cdef Pair *pair
         self._enter()
-        for i in range(e.chunks_used):
-            chunk = &e.chunks[i]
-            if chunk.state == FREE or chunk.route == NONE:
+        for i in range(e.wheel.nodes_used):
+            chunk = &e.wheel.nodes[i]
+            if not has_route(chunk):
                 continue
             pair = &e.pairs[chunk.pair]
             _need(pair.generation == e.generation, "all ways are bound")
@@ -389,7 +394,7 @@ cdef class Engine:
             passed = 0
             for hop in range(chunk.hop + 1):
                 passed += e.stations[e.arena[chunk.route + hop]].more.processes
-            place = pick(e, pair, chunk.number, chunk.failures)
+            place = pick(e, pair, number_of(chunk), chunk.failures)
             hop = 0
             while e.arena[place + hop] != NONE:
                 passed -= e.stations[e.arena[place + hop]].more.processes
@@ -552,7 +557,7 @@ cdef class Engine:
         """Stations stop, and what is on them fails; or they return."""
         cdef State *e = &self.state
         cdef Station *station
-        cdef Chunk *chunk
+        cdef Node *chunk
         cdef Py_ssize_t i
         cdef int32_t index, number
         cdef bint any_stops = False
@@ -570,8 +575,9 @@ cdef class Engine:
                 any_stops = True
         if any_stops:
             # Those on the stations, by one look at all chunks under way: who is in service has its end still before it.
-            for index in range(e.chunks_used):
-                chunk = &e.chunks[index]
+            # What it makes happen anew comes behind them, or in free places, and has no route.
+            for index in range(e.wheel.nodes_used):
+                chunk = &e.wheel.nodes[index]
                 if chunk.state != MOVING and chunk.state != QUEUED and chunk.state != SHARED:
                     continue
                 number = e.arena[chunk.route + chunk.hop]
@@ -581,6 +587,8 @@ cdef class Engine:
                     continue  # travels on
                 if chunk.state == MOVING and e.stations[number].discipline == SHARING:
                     continue
+                if chunk.state == MOVING:
+                    wheel_remove(&e.wheel, index)
                 e.stations[number].more.failed += 1
                 fail(e, index, number)
             for i in range(stations.shape[0]):

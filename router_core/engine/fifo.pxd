@@ -6,6 +6,7 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from router_core.engine.state cimport *
+from router_core.engine.wheel cimport NO_MEMORY, Node, wheel_remove
 
 
 cdef inline void fifo_settle(Station *station, int64_t now_ns) noexcept nogil:
@@ -28,7 +29,7 @@ cdef inline int ring_room(State *e, Station *station) noexcept nogil:
     cdef int32_t first = station.more.ring_size - station.more.ring_head
     cdef Waiter *grown = <Waiter *> malloc(size * sizeof(Waiter))
     if grown == NULL:
-        e.out_of_memory = 1
+        e.wheel.trouble = NO_MEMORY
         return -1
     if station.more.ring_size:
         memcpy(grown, station.more.ring + station.more.ring_head, first * sizeof(Waiter))
@@ -116,7 +117,7 @@ cdef inline void fifo_wait(State *e, Station *station, int32_t index, int64_t st
     # Note who waits until then; there is room in the ring.
     cdef Waiter *waiter = &station.more.ring[(station.more.ring_head + station.more.ring_count) & (station.more.ring_size - 1)]
     waiter.start_ns = start_ns
-    waiter.payload_bytes = e.chunks[index].payload_bytes
+    waiter.payload_bytes = e.wheel.nodes[index].payload_bytes
     waiter.chunk = index
     waiter.place = place
     station.more.ring_count += 1
@@ -124,7 +125,7 @@ cdef inline void fifo_wait(State *e, Station *station, int32_t index, int64_t st
 
 cdef inline int64_t fifo_arrive(State *e, Station *station, int32_t index, int64_t now_ns) noexcept nogil:
     # Plan the service of who arrives now; return when it arrives at its next station.
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef int64_t payload_bytes = chunk.payload_bytes
     cdef int64_t start_ns = max(station.free_ns, now_ns)
     cdef int64_t takes_ns = service_ns(station.fixed_ns, station.ps_per_byte, payload_bytes)
@@ -155,7 +156,7 @@ cdef inline void fifo_revoke(State *e, Station *station, int64_t now_ns) noexcep
     fifo_settle(station, now_ns - 1)
     for position in range(station.more.ring_count - 1, -1, -1):
         waiter = &station.more.ring[(station.more.ring_head + position) & (station.more.ring_size - 1)]
-        end_ns = e.chunks[waiter.chunk].due_ns - station.after_ns
+        end_ns = e.wheel.nodes[waiter.chunk].due_ns - station.after_ns
         station.work_ns -= <uint64_t> (end_ns - waiter.start_ns)
         if station.single:
             station.free_ns = waiter.start_ns
@@ -197,7 +198,8 @@ cdef inline void fifo_plan(State *e, Station *station, int32_t number, int64_t n
         station.work_ns += <uint64_t> takes_ns
         fifo_occupy(e, station, waiter.start_ns, waiter.start_ns + takes_ns)
         due_ns = waiter.start_ns + takes_ns + station.after_ns
-        if due_ns != e.chunks[waiter.chunk].due_ns:
+        if due_ns != e.wheel.nodes[waiter.chunk].due_ns:
+            wheel_remove(&e.wheel, waiter.chunk)
             push_move(e, waiter.chunk, due_ns, number)
 
 
@@ -209,7 +211,7 @@ cdef inline int fifo_set_servers(State *e, Station *station, int32_t number, int
     fifo_revoke(e, station, now_ns)
     busy = <int64_t *> malloc((LANES + station.more.ends_count + station.more.orphans_count + 1) * sizeof(int64_t))
     if busy == NULL:
-        e.out_of_memory = 1
+        e.wheel.trouble = NO_MEMORY
         return -1
     for i in range(station.more.orphans_count):
         if station.more.orphans[i] > now_ns:

@@ -6,14 +6,10 @@ from router_core.engine.fifo cimport fifo_arrive
 from router_core.engine.priority cimport priority_arrive, priority_decide, wake_at
 from router_core.engine.sharing cimport share_arrive, share_leave
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport Event, open_insert, wheel_next, wheel_push
+from router_core.engine.wheel cimport (
+    INSTANT_BEYOND, NEAR_BUCKETS, NO_MEMORY, Node, Wheel, node_free, node_new, open_insert, prefetch, wheel_lowest_bit, wheel_next, wheel_push, wheel_remove,
+)
 from router_core.spread cimport mix
-
-cdef extern from *:
-    """
-    #define prefetch(where) __builtin_prefetch(where)
-    """
-    void prefetch(const void *where) noexcept nogil
 
 cdef enum:
     NOT_REFUSED = 0
@@ -28,25 +24,6 @@ cdef enum:
     FAILED = 3
 
 
-cdef inline int32_t chunk_new(State *e) noexcept nogil:
-    cdef int32_t index = e.free_chunk
-    cdef int32_t size
-    cdef Chunk *grown
-    if index != NONE:
-        e.free_chunk = e.chunks[index].next
-        return index
-    if e.chunks_used == e.chunks_size:
-        size = 2 * e.chunks_size if e.chunks_size else 1024
-        grown = <Chunk *> realloc(e.chunks, size * sizeof(Chunk))
-        if grown == NULL:
-            e.out_of_memory = 1
-            return NONE
-        e.chunks = grown
-        e.chunks_size = size
-    e.chunks_used += 1
-    return e.chunks_used - 1
-
-
 cdef inline int32_t file_new(State *e) noexcept nogil:
     cdef int32_t index = e.free_file
     cdef int32_t size
@@ -58,7 +35,7 @@ cdef inline int32_t file_new(State *e) noexcept nogil:
         size = 2 * e.files_size if e.files_size else 256
         grown = <File *> realloc(e.files, size * sizeof(File))
         if grown == NULL:
-            e.out_of_memory = 1
+            e.wheel.trouble = NO_MEMORY
             return NONE
         e.files = grown
         e.files_size = size
@@ -66,31 +43,37 @@ cdef inline int32_t file_new(State *e) noexcept nogil:
     return e.files_used - 1
 
 
+cdef inline void return_credit(State *e, int32_t credit, int64_t payload_bytes) noexcept nogil:
+    cdef int64_t time_ns = e.now_ns + e.credits[credit].return_ns
+    cdef int32_t index = node_new(&e.wheel)
+    if index == NONE:
+        return
+    e.wheel.nodes[index].state = CREDIT_RETURNS
+    e.wheel.nodes[index].pair = credit
+    e.wheel.nodes[index].payload_bytes = payload_bytes
+    e.wheel.nodes[index].key = settle_key()
+    push_move(e, index, time_ns, 0)
+
+
 cdef inline void chunk_free(State *e, int32_t index) noexcept nogil:
-    # Done with: its credit sets out on its way back.
-    cdef Chunk *chunk = &e.chunks[index]
+    # Done with: its credit sets out on its way back. May move all nodes.
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef int32_t credit = e.pairs[chunk.pair].credit
+    cdef int64_t payload_bytes = chunk.payload_bytes
     cdef File *file
-    cdef int64_t time_ns
-    if credit != NONE:
-        time_ns = e.now_ns + e.credits[credit].return_ns
-        if time_ns >> TIME_NS_MAX_SHIFT:
-            time_ns = (<int64_t> 1) << TIME_NS_MAX_SHIFT
-        wheel_push(&e.wheel, time_ns, credit_key(chunk.payload_bytes), credit)
     if chunk.file != NONE:
         file = &e.files[chunk.file]
         file.under_way -= 1
         if file.under_way == 0 and (file.given_up or file.released == file.total):
             file.next_free = e.free_file
             e.free_file = chunk.file
-    chunk.state = FREE
-    chunk.due_ns = NONE
-    chunk.next = e.free_chunk
-    e.free_chunk = index
+    node_free(&e.wheel, index)
+    if credit != NONE:
+        return_credit(e, credit, payload_bytes)
 
 
 cdef inline void deliver(State *e, int32_t index) noexcept nogil:
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef File *file
     cdef bint whole = True
     if chunk.file != NONE:
@@ -98,15 +81,15 @@ cdef inline void deliver(State *e, int32_t index) noexcept nogil:
         file.delivered += 1
         whole = file.delivered == file.total and not file.given_up
     if whole:
-        e.delivered_ns[chunk.number] = e.now_ns
+        e.delivered_ns[number_of(chunk)] = e.now_ns
         e.delivered += 1
     chunk_free(e, index)
 
 
 cdef inline void give_up(State *e, int32_t index) noexcept nogil:
-    cdef Chunk *chunk = &e.chunks[index]
-    if e.refusal[chunk.number] == NOT_REFUSED:
-        e.refusal[chunk.number] = GAVE_UP
+    cdef Node *chunk = &e.wheel.nodes[index]
+    if e.refusal[number_of(chunk)] == NOT_REFUSED:
+        e.refusal[number_of(chunk)] = GAVE_UP
         e.refused += 1
     if chunk.file != NONE:
         e.files[chunk.file].given_up = 1
@@ -115,7 +98,7 @@ cdef inline void give_up(State *e, int32_t index) noexcept nogil:
 
 cdef inline void fail(State *e, int32_t index, int32_t station) noexcept nogil:
     # Try again after a back-off, or give up. The station is named in case of an instant beyond all bounds.
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef int64_t wait_ns = e.backoff_ns
     cdef int32_t i
     chunk.failures += 1
@@ -132,25 +115,25 @@ cdef inline void fail(State *e, int32_t index, int32_t station) noexcept nogil:
     chunk.state = BACKING_OFF
     chunk.next = NONE
     e.retrying += 1
-    e.retries[chunk.number] += 1
+    e.retries[number_of(chunk)] += 1
     push_move(e, index, e.now_ns + wait_ns, station)
 
 
 cdef inline void release(State *e, int32_t index) noexcept nogil:
     # Chunk `index` has reached its second station: the next one of its exchange follows.
     cdef int32_t fresh
-    cdef Chunk *chunk = &e.chunks[index]
-    cdef Chunk *follower
+    cdef Node *chunk = &e.wheel.nodes[index]
+    cdef Node *follower
     cdef File *file = &e.files[chunk.file]
-    if file.released != chunk.chunk + 1 or file.released == file.total or file.given_up:
+    if file.released != chunk_of(chunk) + 1 or file.released == file.total or file.given_up:
         return
-    fresh = chunk_new(e)
+    fresh = node_new(&e.wheel)
     if fresh == NONE:
         return
-    chunk = &e.chunks[index]
-    follower = &e.chunks[fresh]
+    chunk = &e.wheel.nodes[index]
+    follower = &e.wheel.nodes[fresh]
     follower[0] = chunk[0]
-    follower.chunk = file.released
+    follower.key = move_key(number_of(chunk), file.released)
     follower.payload_bytes = min(e.chunk_bytes, file.payload_bytes - file.released * e.chunk_bytes)
     follower.route = NONE
     follower.next = NONE
@@ -177,11 +160,11 @@ cdef inline int32_t pick(State *e, Pair *pair, int32_t number, int32_t attempt) 
 
 cdef inline void arrive(State *e, int32_t index, int32_t number) noexcept nogil:
     # At the station of that number, which is that of its hop, or at the end of its route.
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef Station *station
     if chunk.hop == 1 and chunk.file != NONE:
         release(e, index)
-        chunk = &e.chunks[index]
+        chunk = &e.wheel.nodes[index]
     if number == NONE:
         deliver(e, index)
         return
@@ -200,12 +183,12 @@ cdef inline void arrive(State *e, int32_t index, int32_t number) noexcept nogil:
 
 cdef inline void set_out(State *e, int32_t index) noexcept nogil:
     # Take the route from the plan in force, and arrive at its first station.
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef Pair *pair = &e.pairs[chunk.pair]
     if pair.ways == 0:
         fail(e, index, 0)
         return
-    chunk.route = pick(e, pair, chunk.number, chunk.failures)
+    chunk.route = pick(e, pair, number_of(chunk), chunk.failures)
     chunk.hop = 0
     chunk.state = MOVING
     arrive(e, index, e.arena[chunk.route])
@@ -215,20 +198,29 @@ cdef inline bint fits(Credit *credit, int64_t payload_bytes) noexcept nogil:
     return credit.outstanding_bytes == 0 or credit.outstanding_bytes + payload_bytes <= credit.limit_bytes
 
 
-cdef inline void enter(State *e, int32_t index) noexcept nogil:
-    cdef Chunk *chunk = &e.chunks[index]
+cdef inline bint is_held_back(State *e, Node *chunk) noexcept nogil:
+    # Whether there is no credit for it now.
     cdef int32_t number = e.pairs[chunk.pair].credit
-    cdef Credit *credit
+    return number != NONE and (e.credits[number].held or not fits(&e.credits[number], chunk.payload_bytes))
+
+
+cdef inline void hold(State *e, int32_t index) noexcept nogil:
+    cdef Node *chunk = &e.wheel.nodes[index]
+    cdef Credit *credit = &e.credits[e.pairs[chunk.pair].credit]
+    chunk.state = HELD
+    list_append(e, &credit.lists[chunk.priority], index)
+    credit.held += 1
+    e.held += 1
+
+
+cdef inline void enter(State *e, int32_t index) noexcept nogil:
+    cdef Node *chunk = &e.wheel.nodes[index]
+    cdef int32_t number = e.pairs[chunk.pair].credit
+    if is_held_back(e, chunk):
+        hold(e, index)
+        return
     if number != NONE:
-        credit = &e.credits[number]
-        if credit.held or not fits(credit, chunk.payload_bytes):
-            chunk.state = HELD
-            chunk.due_ns = NONE
-            list_append(e, &credit.lists[chunk.priority], index)
-            credit.held += 1
-            e.held += 1
-            return
-        credit.outstanding_bytes += chunk.payload_bytes
+        e.credits[number].outstanding_bytes += chunk.payload_bytes
     set_out(e, index)
 
 
@@ -236,13 +228,13 @@ cdef inline void give_back(State *e, Credit *credit, int64_t payload_bytes) noex
     # Credit has returned: admit those who are held, as far as it goes, to move at this instant.
     cdef int32_t line = 0
     cdef int32_t index
-    cdef Chunk *chunk
+    cdef Node *chunk
     credit.outstanding_bytes -= payload_bytes
     while credit.held:
         while credit.lists[line].head == NONE:
             line += 1
         index = credit.lists[line].head
-        chunk = &e.chunks[index]
+        chunk = &e.wheel.nodes[index]
         if not fits(credit, chunk.payload_bytes):
             return
         list_pop(e, &credit.lists[line])
@@ -255,34 +247,32 @@ cdef inline void give_back(State *e, Credit *credit, int64_t payload_bytes) noex
 
 
 cdef inline void expect_entry(State *e) noexcept nogil:
-    # Put the next row's entry into the calendar, if there is one and it is not there.
+    # Note when the next row enters, if there is one.
     cdef Batch *batch
-    if e.entry_pending:
-        return
     while e.batch < e.batches_count and e.row == e.batches[e.batch].count:
         e.batch += 1
         e.row = 0
+    e.entry_ns = NEVER
     if e.batch < e.batches_count:
         batch = &e.batches[e.batch]
-        e.entry_pending = 1
-        wheel_push(&e.wheel, batch.submitted_ns[e.row], move_key(<int32_t> (batch.first + e.row), 0), NONE)
+        e.entry_ns = batch.submitted_ns[e.row]
+        e.entry_key = move_key(batch.first + e.row, 0)
 
 
 cdef inline bint entry(State *e) noexcept nogil:
     # The next row enters; false if its ways have to be bound first.
     cdef Batch *batch = &e.batches[e.batch]
     cdef int64_t row = e.row
-    cdef int32_t number = <int32_t> (batch.first + row)
+    cdef int64_t number = batch.first + row
     cdef int32_t place = batch.pair[row]
     cdef int64_t payload_bytes = batch.payload_bytes[row]
     cdef int8_t priority = batch.priority[row]
     cdef int32_t index, file
-    cdef Chunk *chunk
+    cdef Node *chunk
     if e.pairs[place].generation != e.generation:
         e.wanted_pair = place
         return False
     e.row += 1
-    e.entry_pending = 0
     # Before anything moves: who decides at once must see that more comes at this instant.
     expect_entry(e)
     e.submitted += 1
@@ -290,17 +280,15 @@ cdef inline bint entry(State *e) noexcept nogil:
         e.refusal[number] = NO_ROUTE
         e.refused += 1
         return True
-    index = chunk_new(e)
+    index = node_new(&e.wheel)
     if index == NONE:
         return True
-    chunk = &e.chunks[index]
-    chunk.due_ns = NONE
+    chunk = &e.wheel.nodes[index]
+    chunk.key = move_key(number, 0)
     chunk.payload_bytes = payload_bytes
-    chunk.number = number
     chunk.pair = place
     chunk.route = NONE
     chunk.file = NONE
-    chunk.chunk = 0
     chunk.hop = 0
     chunk.failures = 0
     chunk.priority = priority
@@ -321,94 +309,99 @@ cdef inline bint entry(State *e) noexcept nogil:
     return True
 
 
-cdef inline bint move(State *e, int64_t time_ns, uint64_t key, int32_t index) noexcept nogil:
-    # A chunk's event; false if ways have to be bound first.
-    cdef Chunk *chunk
-    if index == NONE:
-        return entry(e)
-    chunk = &e.chunks[index]
-    if chunk.due_ns != time_ns or move_key(chunk.number, chunk.chunk) != key:
-        return True  # void: it was planned anew since
-    if chunk.state == MOVING:
-        chunk.hop += 1
-        arrive(e, index, chunk.next)
+cdef inline bint handle(State *e, int32_t index) noexcept nogil:
+    # Whatever is due; false if ways have to be bound first.
+    cdef Node *node = &e.wheel.nodes[index]
+    cdef int64_t payload_bytes = node.payload_bytes
+    cdef int32_t subject = node.pair
+    if node.state == MOVING:
+        node.hop += 1
+        arrive(e, index, node.next)
         return True
-    if e.pairs[chunk.pair].generation != e.generation:
-        e.wanted_pair = chunk.pair
-        return False
-    if chunk.state == BACKING_OFF:
-        e.retrying -= 1
+    if node.state == BACKING_OFF or node.state == RELEASED or node.state == ADMITTED:
+        if node.state == RELEASED and is_held_back(e, node):
+            hold(e, index)
+            return True
+        if e.pairs[subject].generation != e.generation:
+            e.wanted_pair = subject
+            return False
+        if node.state == RELEASED:
+            enter(e, index)
+            return True
+        if node.state == BACKING_OFF:
+            e.retrying -= 1
         set_out(e, index)
-    elif chunk.state == RELEASED:
-        enter(e, index)
-    else:
-        set_out(e, index)
-    return True
-
-
-cdef inline bint handle(State *e, int64_t time_ns, uint64_t key, int32_t subject) noexcept nogil:
-    # Any event; false if ways have to be bound first.
-    if is_move(key):
-        return move(e, time_ns, key, subject)
-    if is_decide(key):
-        if e.stations[subject].more.wake_ns == time_ns:
+        return True
+    if node.state == DECIDES:
+        node_free(&e.wheel, index)
+        if e.stations[subject].more.wake_ns == e.now_ns:
             e.stations[subject].more.wake_ns = NONE
-            priority_decide(e, &e.stations[subject], subject, time_ns)
-    elif is_leave(key):
-        share_leave(e, &e.stations[subject], subject, time_ns)
+            priority_decide(e, &e.stations[subject], subject, e.now_ns)
+    elif node.state == LEAVES:
+        node_free(&e.wheel, index)
+        share_leave(e, &e.stations[subject], subject, e.now_ns)
     else:
-        give_back(e, &e.credits[subject], <int64_t> key)
+        node_free(&e.wheel, index)
+        give_back(e, &e.credits[subject], payload_bytes)
     return True
 
 
 cdef inline void look_ahead(State *e) noexcept nogil:
-    # Ask memory for what the next events will touch: a visit is over before its station has come from far.
-    cdef int32_t index = e.wheel.ahead
-    cdef Chunk *chunk
-    if e.wheel.further_ahead >= 0 and e.wheel.further_ahead < e.chunks_used:
-        prefetch(&e.chunks[e.wheel.further_ahead])
-    if 0 <= index < e.chunks_used:
-        chunk = &e.chunks[index]
-        prefetch(&e.stations[chunk.next])
-        prefetch(&e.more[chunk.next])
-        prefetch(&e.arena[chunk.route + chunk.hop + 2])
+    # Ask memory for what the next move will touch: a visit is over before its station has come from far.
+    cdef Wheel *w = &e.wheel
+    cdef int64_t place = (w.bucket & (NEAR_BUCKETS - 1)) + 1
+    cdef uint64_t bits
+    cdef Node *node
+    if place < NEAR_BUCKETS:
+        bits = w.occupied[place >> 6] >> (place & 63)
+        if bits:
+            node = &w.nodes[w.heads[place + wheel_lowest_bit(bits)]]
+            prefetch(&e.stations[node.next])
+            prefetch(&e.more[node.next])
+            prefetch(&e.arena[node.route + node.hop + 2])
 
 
-cdef inline bint visit(State *e, int64_t time_ns, uint64_t key, int32_t index) noexcept nogil:
-    # The commonest event by far: a whole exchange arrives at a plain FIFO station. False if it is any other.
-    cdef Chunk *chunk = &e.chunks[index]
+cdef inline bint visit(State *e, int32_t index) noexcept nogil:
+    # The commonest by far: a whole exchange arrives at a plain FIFO station. False if it is anything else.
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef int32_t number = chunk.next
     cdef Station *station = &e.stations[number]
     cdef int64_t due_ns
-    look_ahead(e)
-    if (chunk.due_ns != time_ns or chunk.state != MOVING or chunk.file != NONE or number < 0
-            or not station.plain or move_key(chunk.number, 0) != key):
+    if chunk.state != MOVING or chunk.file != NONE or number < 0 or not station.plain:
         return False
+    look_ahead(e)
     chunk.hop += 1
-    due_ns = fifo_arrive(e, station, index, time_ns)
+    due_ns = fifo_arrive(e, station, index, e.now_ns)
     if due_ns >> TIME_NS_MAX_SHIFT:
         e.failed_station = number
+        e.wheel.trouble = INSTANT_BEYOND
         return True
     chunk.due_ns = due_ns
-    wheel_push(&e.wheel, due_ns, key, index)
+    wheel_push(&e.wheel, index)
     return True
 
 
 cdef inline int run(State *e, int64_t until_ns, int64_t events_max) noexcept nogil:
-    # Handle all events before `until_ns`, about so many at most.
-    cdef int64_t left = events_max
-    cdef Event event
+    # Handle all that is due before `until_ns`, so much of it at most.
+    cdef int64_t left, limit_ns
+    cdef int32_t index
+    cdef bint entry_next
     expect_entry(e)
-    while left > 0:
-        if not wheel_next(&e.wheel, until_ns, &event):
-            e.now_ns = until_ns
-            return DONE
-        left -= 1
-        e.now_ns = event.time_ns
-        if event.subject < 0 or not visit(e, event.time_ns, event.key, event.subject):
-            if not handle(e, event.time_ns, event.key, event.subject):
-                open_insert(&e.wheel, event)
+    for left in range(events_max):
+        entry_next = e.entry_ns < until_ns
+        limit_ns = e.entry_ns if entry_next else until_ns
+        index = wheel_next(&e.wheel, limit_ns, e.entry_key if entry_next else 0)
+        if index == NONE:
+            e.now_ns = limit_ns
+            if not entry_next:
+                return DONE
+            if not entry(e):
                 return WANTS_WAYS
-        if e.failed_station != NONE or e.out_of_memory or e.wheel.out_of_memory:
+        else:
+            e.now_ns = e.wheel.nodes[index].due_ns
+            if not visit(e, index) and not handle(e, index):
+                open_insert(&e.wheel, index)
+                return WANTS_WAYS
+        if e.wheel.trouble:
             return FAILED
     return PAUSED

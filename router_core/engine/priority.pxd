@@ -5,17 +5,17 @@ from libc.stdlib cimport realloc
 
 from router_core.engine.fifo cimport fifo_takes, judge
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport wheel_push
+from router_core.engine.wheel cimport NO_MEMORY, Node
 
 
 cdef inline void wake_at(State *e, Station *station, int32_t number, int64_t time_ns) noexcept nogil:
     if station.more.wake_ns != time_ns:
         station.more.wake_ns = time_ns
-        wheel_push(&e.wheel, time_ns, decide_key(number), number)
+        push_other(e, DECIDES, number, decide_key(number), time_ns)
 
 
 cdef inline void priority_start(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef int64_t takes_ns = fifo_takes(station, chunk.payload_bytes, chunk.place)
     if chunk.place == IN_MEMORY:
         station.more.memory_bytes -= chunk.payload_bytes
@@ -39,13 +39,13 @@ cdef inline int32_t priority_first(State *e, Queue *queue) noexcept nogil:
 
 cdef inline void priority_decide(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
     cdef Queue *queue = station.more.queue
-    cdef Chunk *chunk
+    cdef Node *chunk
     cdef int32_t i
     ends_forget(station, now_ns)
     while queue.waiting and station.more.ends_count < station.more.servers:
         priority_start(e, station, number, priority_first(e, queue), now_ns)
     for i in range(queue.newcomers_count):
-        chunk = &e.chunks[queue.newcomers[i]]
+        chunk = &e.wheel.nodes[queue.newcomers[i]]
         if chunk.state == QUEUED:
             chunk.place = judge(station, chunk.payload_bytes)
     queue.newcomers_count = 0
@@ -57,11 +57,10 @@ cdef inline void priority_decide(State *e, Station *station, int32_t number, int
 
 cdef inline void priority_arrive(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
     cdef Queue *queue = station.more.queue
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef int32_t size
     cdef int32_t *grown
     chunk.state = QUEUED
-    chunk.due_ns = NONE
     chunk.place = IN_MEMORY
     if station.more.buffered:
         chunk.place = NOT_JUDGED
@@ -69,7 +68,7 @@ cdef inline void priority_arrive(State *e, Station *station, int32_t number, int
             size = 2 * queue.newcomers_size if queue.newcomers_size else 4
             grown = <int32_t *> realloc(queue.newcomers, size * sizeof(int32_t))
             if grown == NULL:
-                e.out_of_memory = 1
+                e.wheel.trouble = NO_MEMORY
                 return
             queue.newcomers = grown
             queue.newcomers_size = size
@@ -79,7 +78,9 @@ cdef inline void priority_arrive(State *e, Station *station, int32_t number, int
     queue.waiting += 1
     # Nothing else at this instant: the station may decide at once. All that an instant causes for itself is in the open
     # bucket already, or will be put there by what is.
-    if e.wheel.open_next < e.wheel.open_count and e.wheel.open_events[e.wheel.open_next].time_ns == now_ns:
+    if e.entry_ns == now_ns or (
+        e.wheel.open_next < e.wheel.open_count and e.wheel.opened[e.wheel.open_next].due_ns == now_ns
+    ):
         wake_at(e, station, number, now_ns)
     else:
         priority_decide(e, station, number, now_ns)

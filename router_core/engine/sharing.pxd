@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport realloc
 
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport wheel_push
+from router_core.engine.wheel cimport INSTANT_BEYOND, NO_MEMORY, Node
 
 cdef extern from *:
     """
@@ -62,11 +62,12 @@ cdef inline void share_wake(State *e, Station *station, int32_t number, int64_t 
     rest_ns = share_until(share.heap[0].tag, share.virtual_time, share.count, station.more.servers)
     if rest_ns >= ((<int64_t> 1) << TIME_NS_MAX_SHIFT) - now_ns:
         e.failed_station = number
+        e.wheel.trouble = INSTANT_BEYOND
         return
     station.more.wake_ns = now_ns + rest_ns
     if share.pending_ns == NONE or station.more.wake_ns < share.pending_ns:
         share.pending_ns = station.more.wake_ns
-        wheel_push(&e.wheel, station.more.wake_ns, leave_key(), number)
+        push_other(e, LEAVES, number, settle_key(), station.more.wake_ns)
 
 
 cdef inline void share_sift_down(Share *share, Transfer transfer) noexcept nogil:
@@ -87,7 +88,7 @@ cdef inline void share_sift_down(Share *share, Transfer transfer) noexcept nogil
 
 cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
     cdef Share *share = station.more.share
-    cdef Chunk *chunk = &e.chunks[index]
+    cdef Node *chunk = &e.wheel.nodes[index]
     cdef Transfer transfer
     cdef Transfer *grown
     cdef int32_t i, parent, size
@@ -95,7 +96,7 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
         size = 2 * share.size if share.size else 4
         grown = <Transfer *> realloc(share.heap, size * sizeof(Transfer))
         if grown == NULL:
-            e.out_of_memory = 1
+            e.wheel.trouble = NO_MEMORY
             return
         share.heap = grown
         share.size = size
@@ -103,7 +104,6 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
     station.served += 1
     station.served_bytes += chunk.payload_bytes
     chunk.state = SHARED
-    chunk.due_ns = NONE
     transfer.tag = share_tag(
         share.virtual_time, service_ns(station.fixed_ns, station.ps_per_byte, chunk.payload_bytes)
     )
@@ -125,21 +125,21 @@ cdef inline void share_leave(State *e, Station *station, int32_t number, int64_t
     # An event of the station: those who are done leave, unless it came early.
     cdef Share *share = station.more.share
     cdef int32_t index
-    cdef Chunk *chunk
+    cdef Node *chunk
     if share.pending_ns != now_ns:
         return  # an earlier one was put before it
     share.pending_ns = NONE
     if station.more.wake_ns != now_ns:
         if station.more.wake_ns != NONE:
             share.pending_ns = station.more.wake_ns
-            wheel_push(&e.wheel, station.more.wake_ns, leave_key(), number)
+            push_other(e, LEAVES, number, settle_key(), station.more.wake_ns)
         return
     share_update(station, now_ns)
     while share.count and not share_less(share.virtual_time, share.heap[0].tag):
         index = share.heap[0].chunk
         share.count -= 1
         share_sift_down(share, share.heap[share.count])
-        chunk = &e.chunks[index]
+        chunk = &e.wheel.nodes[index]
         chunk.state = MOVING
         chunk.next = e.arena[chunk.route + chunk.hop + 1]
         push_move(e, index, now_ns + station.after_ns, number)

@@ -2,7 +2,7 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport realloc
 
-from router_core.engine.wheel cimport Wheel, wheel_push
+from router_core.engine.wheel cimport INSTANT_BEYOND, NO_MEMORY, Node, Wheel, node_new, wheel_push
 
 cdef extern from *:
     """
@@ -27,16 +27,20 @@ cdef enum:
     PRIORITY = 1
     SHARING = 2
 
-# What a chunk is doing. All but those that wait in a list have one event in the calendar, due at `due_ns`.
+# What a node is: a chunk, and what that is doing; or another thing that happens when due. All but chunks that wait in a list
+# are in the calendar.
 cdef enum:
-    FREE = 0          # not a chunk
-    MOVING = 1        # planned to be served, in service, or travelling on: arrives at its next station at due_ns
-    QUEUED = 2        # waits at a PRIORITY station
-    SHARED = 3        # is being served by a SHARING station
-    HELD = 4          # waits for credit
-    BACKING_OFF = 5   # enters again at due_ns
-    RELEASED = 6      # a later chunk of its exchange: enters at due_ns
-    ADMITTED = 7      # takes its route at due_ns
+    FREE = 0
+    MOVING = 1          # planned to be served, in service, or travelling on: arrives at its next station when due
+    QUEUED = 2          # waits at a PRIORITY station
+    SHARED = 3          # is being served by a SHARING station
+    HELD = 4            # waits for credit
+    BACKING_OFF = 5     # enters again when due
+    RELEASED = 6        # a later chunk of its exchange: enters when due
+    ADMITTED = 7        # takes its route when due
+    CREDIT_RETURNS = 8  # so many bytes of the credit `pair`
+    LEAVES = 9          # somebody may leave the SHARING station `pair`
+    DECIDES = 10        # the PRIORITY station `pair` decides
 
 # Where a chunk waits.
 cdef enum:
@@ -44,47 +48,28 @@ cdef enum:
     ON_DISK = 1
     NOT_JUDGED = 2
 
-# Keys of events: phase, then what orders the events of a phase.
+# Keys order what happens at one instant: by phase, moves by exchange id and chunk number.
 cdef enum:
     ID_SHIFT = 31
+    ID_MASK = 0x7FFFFFFF
 
-cdef inline uint64_t move_key(int32_t number, int32_t chunk) noexcept nogil:
+cdef inline uint64_t move_key(int64_t number, int64_t chunk) noexcept nogil:
     return (<uint64_t> 1 << 62) | (<uint64_t> number << ID_SHIFT) | <uint64_t> chunk
 
-cdef inline uint64_t credit_key(int64_t payload_bytes) noexcept nogil:
-    return <uint64_t> payload_bytes
-
-cdef inline uint64_t leave_key() noexcept nogil:
-    return <uint64_t> 1 << 61
+cdef inline uint64_t settle_key() noexcept nogil:
+    # Credits that return and transfers that leave do not touch each other.
+    return 0
 
 cdef inline uint64_t decide_key(int32_t station) noexcept nogil:
     return (<uint64_t> 2 << 62) | <uint64_t> station
 
-cdef inline bint is_move(uint64_t key) noexcept nogil:
-    return (key >> 62) == 1
+cdef inline int32_t number_of(Node *chunk) noexcept nogil:
+    # The id of a chunk's exchange.
+    return <int32_t> ((chunk.key >> ID_SHIFT) & ID_MASK)
 
-cdef inline bint is_decide(uint64_t key) noexcept nogil:
-    return (key >> 62) == 2
-
-cdef inline bint is_leave(uint64_t key) noexcept nogil:
-    return (key >> 61) == 1
-
-
-cdef struct Chunk:
-    int64_t due_ns
-    int64_t payload_bytes
-    int32_t number        # the exchange's id
-    int32_t pair
-    int32_t route         # place of the first station in the arena, or NONE
-    int32_t file          # what the chunks of one exchange share, or NONE where it is one
-    int32_t chunk
-    int32_t next          # MOVING: the station at which it arrives next, or NONE; else the next one in its list
-    uint16_t hop          # how many stations of the route it has arrived at before this one
-    uint16_t failures
-    uint8_t state
-    uint8_t priority
-    uint8_t place
-    uint8_t unused
+cdef inline int32_t chunk_of(Node *chunk) noexcept nogil:
+    # Which chunk of its exchange it is.
+    return <int32_t> (chunk.key & ID_MASK)
 
 
 cdef struct File:
@@ -165,7 +150,6 @@ cdef struct More:
     int64_t wake_ns       # when a PRIORITY station next decides, or a transfer next leaves a SHARING one; or NONE
     Queue *queue
     Share *share
-    int64_t pad[5]        # up to whole cache lines
 
 
 cdef struct Station:
@@ -230,15 +214,10 @@ cdef struct State:
     int64_t calls_for_ways
     int32_t wanted_pair       # whose ways must be bound before the next event
     int32_t failed_station    # with an instant beyond what is allowed
-    int32_t out_of_memory
+    int32_t unused_too
 
     Station *stations
     More *more
-    Chunk *chunks
-    int32_t chunks_used
-    int32_t chunks_size
-    int32_t free_chunk
-    int32_t unused
     File *files
     int32_t files_used
     int32_t files_size
@@ -260,8 +239,10 @@ cdef struct State:
     int32_t batches_count
     int32_t batches_size
     int32_t batch             # the one that is entering
-    int32_t entry_pending
+    int32_t unused
     int64_t row               # the next one of it to enter
+    int64_t entry_ns          # when that is, or NEVER, and its key
+    uint64_t entry_key
 
     int64_t *delivered_ns
     int8_t *refusal
@@ -282,13 +263,25 @@ cdef inline int64_t service_ns(int64_t fixed_ns, int64_t ps_per_byte, int64_t pa
 
 
 cdef inline void push_move(State *e, int32_t index, int64_t time_ns, int32_t station) noexcept nogil:
-    # The chunk's next event. What it was due for before is void: an event counts only at the instant its chunk is due.
-    cdef Chunk *chunk = &e.chunks[index]
+    # The chunk's next event; it is not in the calendar now. The station is named in case of an instant beyond all bounds.
     if time_ns >> TIME_NS_MAX_SHIFT:
         e.failed_station = station
+        e.wheel.trouble = INSTANT_BEYOND
         time_ns = (<int64_t> 1) << TIME_NS_MAX_SHIFT
-    chunk.due_ns = time_ns
-    wheel_push(&e.wheel, time_ns, move_key(chunk.number, chunk.chunk), index)
+    e.wheel.nodes[index].due_ns = time_ns
+    wheel_push(&e.wheel, index)
+
+
+cdef inline void push_other(State *e, uint8_t state, int32_t subject, uint64_t key, int64_t time_ns) noexcept nogil:
+    # What concerns a station or a credit. May move all nodes.
+    cdef int32_t index = node_new(&e.wheel)
+    if index == NONE:
+        return
+    e.wheel.nodes[index].state = state
+    e.wheel.nodes[index].pair = subject
+    e.wheel.nodes[index].key = key
+    e.wheel.nodes[index].due_ns = time_ns
+    wheel_push(&e.wheel, index)
 
 
 # A heap of ends, least first.
@@ -301,7 +294,7 @@ cdef inline int ends_push(State *e, Station *station, int64_t end_ns) noexcept n
         size = 2 * station.more.ends_size if station.more.ends_size else 4
         grown = <int64_t *> realloc(station.more.ends, size * sizeof(int64_t))
         if grown == NULL:
-            e.out_of_memory = 1
+            e.wheel.trouble = NO_MEMORY
             return -1
         station.more.ends = grown
         station.more.ends_size = size
@@ -369,15 +362,15 @@ cdef inline int64_t work_to_do(Station *station, int64_t now_ns) noexcept nogil:
 # Lists through the chunks.
 
 cdef inline void list_append(State *e, List *line, int32_t index) noexcept nogil:
-    e.chunks[index].next = NONE
+    e.wheel.nodes[index].next = NONE
     if line.head == NONE:
         line.head = index
     else:
-        e.chunks[line.tail].next = index
+        e.wheel.nodes[line.tail].next = index
     line.tail = index
 
 
 cdef inline int32_t list_pop(State *e, List *line) noexcept nogil:
     cdef int32_t index = line.head
-    line.head = e.chunks[index].next
+    line.head = e.wheel.nodes[index].next
     return index

@@ -1,11 +1,12 @@
-# The calendar of pending events: a hierarchical timing wheel (Varghese and Lauck, SOSP 1987) whose next bucket is sorted
-# by (time, key) when it is opened. An event that falls into the open bucket is put at its place there, so no event
-# need be a minimum time ahead of its cause, and no lookahead has to be known or recomputed.
+# The calendar of what will happen: a hierarchical timing wheel (Varghese and Lauck, SOSP 1987). Whatever falls into the open
+# bucket is put at its place there, so nothing need be a minimum time ahead of its cause, and no lookahead has to be
+# known or recomputed.
 #
-# Level 0 has 2**12 buckets of 2**shift ns, each further level 2**8 of the whole span of the one below. An event lies in
+# Level 0 has 2**12 buckets of 2**shift ns, each further level 2**8 of the whole span of the one below. A node lies in
 # the level of the highest bit in which its bucket differs from the open one, so it moves down at most once a level.
-# Buckets are so narrow that most hold one event: then nothing is sorted, and empty ones are skipped 64 at a time.
-from libc.stdint cimport int32_t, int64_t, uint64_t
+# Buckets are so narrow that most hold one node: then nothing is sorted, and empty ones are skipped 64 at a time.
+# A node is what it is about: a chunk is linked into its bucket itself, and taken out of it when it is planned anew.
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
@@ -13,9 +14,11 @@ cdef extern from *:
     """
     #define wheel_lowest_bit(x) __builtin_ctzll(x)
     #define wheel_highest_bit(x) (63 - __builtin_clzll(x))
+    #define prefetch(where) __builtin_prefetch(where)
     """
     int wheel_lowest_bit(uint64_t x) nogil
     int wheel_highest_bit(uint64_t x) nogil
+    void prefetch(const void *where) noexcept nogil
 
 cdef enum:
     NEAR_BITS = 12
@@ -24,42 +27,68 @@ cdef enum:
     FAR_BUCKETS = 1 << 8
     FAR_LEVELS = 7
     BUCKETS = (1 << 12) + 7 * (1 << 8)
-    FEW_EVENTS = 8
+    FEW_NODES = 8
     NO_NODE = -1
+    # Instead of the node before it: it is the first of its bucket; it lies in the open one.
+    IS_FIRST = -1
+    IS_OPEN = -2
+    NO_MEMORY = 1
+    INSTANT_BEYOND = 2
     FIRST_SHIFT = 16
     SHIFT_MAX = 40
     # How many buckets are opened between two looks at how full they were.
     OPENED_BETWEEN_LOOKS = 1024
 
-cdef struct Event:
-    int64_t time_ns
+
+cdef struct Node:
+    # A chunk under way, or anything else that will happen at an instant. One cache line.
+    int64_t due_ns
+    uint64_t key          # orders what happens at one instant; see `state.pxd`
+    int64_t payload_bytes
+    int32_t after         # the nodes behind and before it in its bucket
+    int32_t before
+    int32_t next          # MOVING: the station at which it arrives next, or NONE; else the next one in its list
+    int32_t pair          # of a chunk; else the station or the credit it is about
+    int32_t route         # place of the first station in the arena, or NONE
+    int32_t file          # what the chunks of one exchange share, or NONE where it is one
+    uint16_t hop          # how many stations of the route it has arrived at before this one
+    uint16_t failures
+    uint8_t state
+    uint8_t priority
+    uint8_t place
+    uint8_t unused
+    int64_t pad
+
+
+cdef struct Opened:
+    int64_t due_ns
     uint64_t key
-    int32_t subject
-    int32_t next             # in its bucket, or in the list of free nodes
+    int32_t index
+    int32_t unused
+
 
 cdef struct Wheel:
-    Event *open_events       # the open bucket, sorted; those before open_next are done
-    int64_t open_next
-    int64_t open_count
-    int64_t open_size
-    int64_t bucket           # number of the open bucket, time >> shift
-    int shift
-    int out_of_memory
-    int32_t free_node
-    int32_t nodes_used
-    int32_t nodes_size
-    Event *nodes
+    Node *nodes
     int32_t *heads           # first node of each bucket
     uint64_t *occupied       # a bit a bucket
     uint64_t near_words      # a bit a word of level 0's bits; cleared when next looked at
-    Event *spare             # for sorting
+    int64_t bucket           # number of the open bucket, due_ns >> shift
+    int shift
+    int trouble              # why nothing more can be done, or 0
+    int64_t open_next
+    int64_t open_count
+    int64_t open_size
+    Opened *opened           # the open bucket, sorted; those before open_next are done
+    Opened *spare            # for sorting
     int64_t spare_size
-    int32_t ahead            # what the next two events are about, or were: hints
-    int32_t further_ahead
-    int64_t waiting          # events in buckets, without the open one
-    int64_t opened           # buckets, events that shared one, and those that moved down, since the last look
+    int64_t waiting          # nodes in buckets, without the open one
+    int64_t looks            # buckets opened, nodes that shared one, and those that moved down, since the last look
     int64_t shared
     int64_t moved_down
+    int32_t free_node
+    int32_t nodes_used
+    int32_t nodes_size
+    int32_t unused
 
 
 cdef inline int wheel_init(Wheel *w) noexcept nogil:
@@ -68,171 +97,190 @@ cdef inline int wheel_init(Wheel *w) noexcept nogil:
     w.free_node = NO_NODE
     w.heads = <int32_t *> malloc(BUCKETS * sizeof(int32_t))
     w.occupied = <uint64_t *> calloc(BUCKETS // 64, sizeof(uint64_t))
-    if w.heads == NULL or w.occupied == NULL:
+    w.opened = <Opened *> malloc(64 * sizeof(Opened))
+    if w.heads == NULL or w.occupied == NULL or w.opened == NULL:
         return -1
+    w.open_size = 64
     memset(w.heads, 0xFF, BUCKETS * sizeof(int32_t))
     return 0
 
 
 cdef inline void wheel_free(Wheel *w) noexcept nogil:
-    free(w.open_events)
     free(w.nodes)
     free(w.heads)
     free(w.occupied)
+    free(w.opened)
     free(w.spare)
 
 
-cdef inline bint comes_after(Event *a, Event *b) noexcept nogil:
-    return a.time_ns > b.time_ns or (a.time_ns == b.time_ns and a.key > b.key)
+cdef inline int32_t node_new(Wheel *w) noexcept nogil:
+    # May move all nodes.
+    cdef int32_t index = w.free_node
+    cdef int32_t size
+    cdef Node *grown
+    if index != NO_NODE:
+        w.free_node = w.nodes[index].next
+        return index
+    if w.nodes_used == w.nodes_size:
+        size = 2 * w.nodes_size if w.nodes_size else 1024
+        grown = <Node *> realloc(w.nodes, size * sizeof(Node))
+        if grown == NULL:
+            w.trouble = NO_MEMORY
+            return NO_NODE
+        w.nodes = grown
+        w.nodes_size = size
+    w.nodes_used += 1
+    return w.nodes_used - 1
 
 
-cdef inline int open_room(Wheel *w, int64_t more) noexcept nogil:
-    # The open bucket has room for so many events more.
-    cdef int64_t size = w.open_size
-    cdef Event *grown
-    if w.open_count + more <= size:
+cdef inline void node_free(Wheel *w, int32_t index) noexcept nogil:
+    w.nodes[index].state = 0
+    w.nodes[index].next = w.free_node
+    w.free_node = index
+
+
+cdef inline bint comes_after(Opened *a, Opened *b) noexcept nogil:
+    return a.due_ns > b.due_ns or (a.due_ns == b.due_ns and a.key > b.key)
+
+
+cdef inline int open_room(Wheel *w) noexcept nogil:
+    cdef Opened *grown
+    if w.open_count < w.open_size:
         return 0
-    while w.open_count + more > size:
-        size = 2 * size if size else 64
-    grown = <Event *> realloc(w.open_events, size * sizeof(Event))
+    if w.open_next > w.open_count // 2:
+        w.open_count -= w.open_next
+        memmove(w.opened, w.opened + w.open_next, w.open_count * sizeof(Opened))
+        w.open_next = 0
+        return 0
+    grown = <Opened *> realloc(w.opened, 2 * w.open_size * sizeof(Opened))
     if grown == NULL:
-        w.out_of_memory = 1
+        w.trouble = NO_MEMORY
         return -1
-    w.open_events = grown
-    w.open_size = size
+    w.opened = grown
+    w.open_size *= 2
     return 0
 
 
-cdef inline void open_insert(Wheel *w, Event event) noexcept nogil:
-    # Put an event at its place among those still to come in the open bucket.
-    cdef int64_t place
-    if w.open_count == w.open_size and w.open_next >= w.open_count // 2 and w.open_next > 0:
-        w.open_count -= w.open_next
-        memmove(w.open_events, w.open_events + w.open_next, w.open_count * sizeof(Event))
-        w.open_next = 0
-    if open_room(w, 1) < 0:
+cdef inline void open_append(Wheel *w, int32_t index) noexcept nogil:
+    # To the open bucket, not yet in order.
+    cdef Opened *place
+    if open_room(w) < 0:
         return
-    place = w.open_count
-    while place > w.open_next and comes_after(&w.open_events[place - 1], &event):
-        w.open_events[place] = w.open_events[place - 1]
-        place -= 1
-    w.open_events[place] = event
+    w.nodes[index].before = IS_OPEN
+    place = &w.opened[w.open_count]
+    place.due_ns = w.nodes[index].due_ns
+    place.key = w.nodes[index].key
+    place.index = index
+    place.unused = 0
     w.open_count += 1
 
 
-cdef inline void near_prepend(Wheel *w, int64_t place, int32_t index) noexcept nogil:
-    # No question whether the bucket was empty: setting a bit again costs less than guessing wrong.
-    w.nodes[index].next = w.heads[place]
-    w.heads[place] = index
-    w.occupied[place >> 6] |= (<uint64_t> 1) << (place & 63)
-    w.near_words |= (<uint64_t> 1) << (place >> 6)
+cdef inline void open_insert(Wheel *w, int32_t index) noexcept nogil:
+    # At its place among those still to come in the open bucket.
+    cdef int64_t place = w.open_count
+    cdef Opened last
+    open_append(w, index)
+    if w.trouble:
+        return
+    place = w.open_count - 1
+    last = w.opened[place]
+    while place > w.open_next and comes_after(&w.opened[place - 1], &last):
+        w.opened[place] = w.opened[place - 1]
+        place -= 1
+    w.opened[place] = last
 
 
-cdef inline void bucket_prepend(Wheel *w, int64_t bucket, int32_t index) noexcept nogil:
-    # Keep an event of a bucket after the open one.
-    cdef uint64_t differs = <uint64_t> (bucket ^ w.bucket)
+cdef inline int64_t far_place(Wheel *w, int64_t bucket) noexcept nogil:
+    # Where a bucket is kept that differs from the open one above level 0.
+    cdef int level = (wheel_highest_bit(<uint64_t> (bucket ^ w.bucket)) - NEAR_BITS) // FAR_BITS
+    return NEAR_BUCKETS + level * FAR_BUCKETS + ((bucket >> (NEAR_BITS + level * FAR_BITS)) & (FAR_BUCKETS - 1))
+
+
+cdef inline void bucket_link(Wheel *w, int64_t bucket, int32_t index) noexcept nogil:
+    # Into a bucket after the open one.
+    cdef Node *node = &w.nodes[index]
     cdef int64_t place
-    cdef int level
-    if differs < NEAR_BUCKETS:
-        near_prepend(w, bucket & (NEAR_BUCKETS - 1), index)
-        return
-    level = (wheel_highest_bit(differs) - NEAR_BITS) // FAR_BITS
-    place = NEAR_BUCKETS + level * FAR_BUCKETS + ((bucket >> (NEAR_BITS + level * FAR_BITS)) & (FAR_BUCKETS - 1))
-    w.nodes[index].next = w.heads[place]
+    cdef int32_t first
+    if <uint64_t> (bucket ^ w.bucket) < NEAR_BUCKETS:
+        place = bucket & (NEAR_BUCKETS - 1)
+        w.near_words |= (<uint64_t> 1) << (place >> 6)
+    else:
+        place = far_place(w, bucket)
+    first = w.heads[place]
+    node.after = first
+    node.before = IS_FIRST
     w.heads[place] = index
     w.occupied[place >> 6] |= (<uint64_t> 1) << (place & 63)
+    if first != NO_NODE:
+        w.nodes[first].before = index
 
 
-cdef inline int grow_nodes(Wheel *w) noexcept nogil:
-    cdef int32_t size = 2 * w.nodes_size if w.nodes_size else 1024
-    cdef Event *grown = <Event *> realloc(w.nodes, size * sizeof(Event))
-    if grown == NULL:
-        w.out_of_memory = 1
-        return -1
-    w.nodes = grown
-    w.nodes_size = size
-    return 0
-
-
-cdef inline void wheel_push(Wheel *w, int64_t time_ns, uint64_t key, int32_t subject) noexcept nogil:
-    cdef int64_t bucket = time_ns >> w.shift
-    cdef int32_t index
-    cdef Event event
+cdef inline void wheel_push(Wheel *w, int32_t index) noexcept nogil:
+    # A node whose instant and key are set.
+    cdef int64_t bucket = w.nodes[index].due_ns >> w.shift
     if bucket <= w.bucket:
-        event.time_ns = time_ns
-        event.key = key
-        event.subject = subject
-        event.next = NO_NODE
-        open_insert(w, event)
+        open_insert(w, index)
         return
-    index = w.free_node
-    if index != NO_NODE:
-        w.free_node = w.nodes[index].next
-    else:
-        if w.nodes_used == w.nodes_size and grow_nodes(w) < 0:
-            return
-        index = w.nodes_used
-        w.nodes_used += 1
-    w.nodes[index].time_ns = time_ns
-    w.nodes[index].key = key
-    w.nodes[index].subject = subject
     w.waiting += 1
-    bucket_prepend(w, bucket, index)
+    bucket_link(w, bucket, index)
 
 
-cdef inline void sort_few(Wheel *w) noexcept nogil:
-    # By rank: each event's place is the number of those before it. No guesses, but for n * n comparisons.
-    cdef int64_t count = w.open_count
-    cdef int64_t i, j, rank
-    cdef int64_t ties = 0
-    cdef Event unsorted[FEW_EVENTS]
-    for i in range(count):
-        unsorted[i] = w.open_events[i]
-    for i in range(count):
-        rank = 0
-        for j in range(count):
-            rank += unsorted[j].time_ns < unsorted[i].time_ns
-            ties += unsorted[j].time_ns == unsorted[i].time_ns
-        w.open_events[rank] = unsorted[i]
-    if ties != count:
-        for i in range(count):
-            w.open_events[i] = unsorted[i]
-        sort_by_insertion(w)
+cdef inline void wheel_remove(Wheel *w, int32_t index) noexcept nogil:
+    # A node that is due will not happen.
+    cdef Node *node = &w.nodes[index]
+    cdef int64_t bucket, place
+    if node.before == IS_OPEN:
+        place = w.open_next
+        while w.opened[place].index != index:
+            place += 1
+        w.open_count -= 1
+        memmove(&w.opened[place], &w.opened[place + 1], (w.open_count - place) * sizeof(Opened))
+        return
+    w.waiting -= 1
+    if node.after != NO_NODE:
+        w.nodes[node.after].before = node.before
+    if node.before != IS_FIRST:
+        w.nodes[node.before].after = node.after
+        return
+    bucket = node.due_ns >> w.shift
+    place = bucket & (NEAR_BUCKETS - 1)
+    if <uint64_t> (bucket ^ w.bucket) >= NEAR_BUCKETS:
+        place = far_place(w, bucket)
+    w.heads[place] = node.after
+    if node.after == NO_NODE:
+        w.occupied[place >> 6] &= ~((<uint64_t> 1) << (place & 63))
 
 
 cdef inline void sort_by_insertion(Wheel *w) noexcept nogil:
     cdef int64_t i, j
-    cdef Event event
+    cdef Opened opened
     for i in range(1, w.open_count):
-        event = w.open_events[i]
+        opened = w.opened[i]
         j = i
-        while j > 0 and comes_after(&w.open_events[j - 1], &event):
-            w.open_events[j] = w.open_events[j - 1]
+        while j > 0 and comes_after(&w.opened[j - 1], &opened):
+            w.opened[j] = w.opened[j - 1]
             j -= 1
-        w.open_events[j] = event
+        w.opened[j] = opened
 
 
 cdef inline void sort_open(Wheel *w) noexcept nogil:
-    # The open bucket's events by (time, key).
+    # The open bucket by (instant, key): by insertion where they are few, else by merging.
     cdef int64_t count = w.open_count
     cdef int64_t i, left, middle, right, width, a, b
-    cdef Event *source
-    cdef Event *target
-    if count <= FEW_EVENTS:
-        sort_few(w)
-        return
-    if count <= 4 * FEW_EVENTS:
+    cdef Opened *source
+    cdef Opened *target
+    if count <= 4 * FEW_NODES:
         sort_by_insertion(w)
         return
-    if w.spare_size < count:
+    if w.spare_size < w.open_size:
         free(w.spare)
-        w.spare_size = 2 * count
-        w.spare = <Event *> malloc(w.spare_size * sizeof(Event))
+        w.spare = <Opened *> malloc(w.open_size * sizeof(Opened))
         if w.spare == NULL:
             w.spare_size = 0
-            w.out_of_memory = 1
+            w.trouble = NO_MEMORY
             return
-    source = w.open_events
+        w.spare_size = w.open_size
+    source = w.opened
     target = w.spare
     width = 1
     while width < count:
@@ -252,8 +300,8 @@ cdef inline void sort_open(Wheel *w) noexcept nogil:
             left = right
         source, target = target, source
         width *= 2
-    if source != w.open_events:
-        memcpy(w.open_events, source, count * sizeof(Event))
+    if source != w.opened:
+        memcpy(w.opened, source, count * sizeof(Opened))
 
 
 cdef inline int32_t bucket_detach(Wheel *w, int64_t place) noexcept nogil:
@@ -302,102 +350,81 @@ cdef inline int64_t next_far(Wheel *w, int level) noexcept nogil:
     return word * 64 + wheel_lowest_bit(bits)
 
 
-cdef inline int32_t open_take(Wheel *w, int32_t index) noexcept nogil:
-    # Move an event to the open ones, unsorted; return the next one of its bucket.
-    cdef int32_t next = w.nodes[index].next
-    if w.open_count == w.open_size and open_room(w, 1) < 0:
-        return NO_NODE
-    w.open_events[w.open_count] = w.nodes[index]
-    w.open_count += 1
-    w.waiting -= 1
-    w.nodes[index].next = w.free_node
-    w.free_node = index
-    return next
-
-
-cdef inline void move_down(Wheel *w, int32_t index) noexcept nogil:
-    # Spread a far bucket's events over nearer ones, given that the open bucket is its first.
+cdef inline void spread_nodes(Wheel *w, int32_t index) noexcept nogil:
+    # The nodes of a bucket that was detached, to where they are kept now.
+    cdef int32_t after
     cdef int64_t bucket
-    cdef int32_t next
     while index != NO_NODE:
         w.moved_down += 1
-        bucket = w.nodes[index].time_ns >> w.shift
-        if bucket == w.bucket:
-            index = open_take(w, index)
+        after = w.nodes[index].after
+        bucket = w.nodes[index].due_ns >> w.shift
+        if bucket <= w.bucket:
+            w.waiting -= 1
+            open_append(w, index)
         else:
-            next = w.nodes[index].next
-            bucket_prepend(w, bucket, index)
-            index = next
+            bucket_link(w, bucket, index)
+        index = after
 
 
 cdef inline void set_width(Wheel *w, int shift) noexcept nogil:
-    # Buckets of another width; the open one is done. All events lie after it.
+    # Buckets of another width; the open one is done. All nodes lie after it.
     cdef int64_t since_ns = (w.bucket + 1) << w.shift
-    cdef int64_t place, bucket
-    cdef int32_t index, next
-    cdef int32_t all_events = NO_NODE
+    cdef int64_t place
+    cdef int32_t index, last
+    cdef int32_t all_nodes = NO_NODE
     for place in range(BUCKETS):
-        index = w.heads[place]
-        if index != NO_NODE:
-            bucket_detach(w, place)
-            while index != NO_NODE:
-                next = w.nodes[index].next
-                w.nodes[index].next = all_events
-                all_events = index
-                index = next
+        if w.heads[place] != NO_NODE:
+            index = bucket_detach(w, place)
+            last = index
+            while w.nodes[last].after != NO_NODE:
+                last = w.nodes[last].after
+            w.nodes[last].after = all_nodes
+            all_nodes = index
     w.shift = shift
     # The last bucket before: nothing falls into it but at the very beginning.
     w.bucket = max((since_ns >> shift) - 1, 0)
-    index = all_events
-    while index != NO_NODE:
-        bucket = w.nodes[index].time_ns >> shift
-        if bucket <= w.bucket:
-            index = open_take(w, index)
-        else:
-            next = w.nodes[index].next
-            bucket_prepend(w, bucket, index)
-            index = next
-    if w.open_count:
-        sort_open(w)
+    spread_nodes(w, all_nodes)
+    sort_open(w)
 
 
 cdef inline void look_at_width(Wheel *w) noexcept nogil:
-    # Buckets of one event cost least, so long as not most of the events have to move down first.
+    # Buckets of one node cost least, so long as not most of the nodes have to move down first.
     cdef int shift = w.shift
-    if w.opened < 4 * w.waiting:
+    if w.looks < 4 * w.waiting:
         return
-    if 4 * w.shared > w.opened and shift > 0:
+    if 4 * w.shared > w.looks and shift > 0:
         shift -= 1
-        while shift > 0 and w.shared > (w.opened << (w.shift - shift)):
+        while shift > 0 and w.shared > (w.looks << (w.shift - shift)):
             shift -= 1
-    elif 16 * w.shared < w.opened and 4 * w.moved_down > w.opened and shift < SHIFT_MAX:
+    elif 16 * w.shared < w.looks and 4 * w.moved_down > w.looks and shift < SHIFT_MAX:
         shift += 1
-    w.opened = w.shared = w.moved_down = 0
     if shift != w.shift:
         set_width(w, shift)
+    w.looks = w.shared = w.moved_down = 0
 
 
 cdef inline bint open_far(Wheel *w, int64_t until_ns) noexcept nogil:
-    # No near bucket has events: bring the next far one near, if it begins before `until_ns`.
+    # No near bucket has nodes: bring the next far one near, unless it begins after `until_ns`.
     cdef int level = 0
     cdef int64_t place = next_far(w, level)
     while place < 0 and level + 1 < FAR_LEVELS:
         level += 1
         place = next_far(w, level)
     place |= (w.bucket >> (NEAR_BITS + level * FAR_BITS)) & ~<int64_t> (FAR_BUCKETS - 1)
-    if place << (NEAR_BITS + level * FAR_BITS) << w.shift >= until_ns:
+    if place << (NEAR_BITS + level * FAR_BITS) << w.shift > until_ns:
         return False
     w.bucket = place << (NEAR_BITS + level * FAR_BITS)
-    move_down(w, bucket_detach(w, NEAR_BUCKETS + level * FAR_BUCKETS + (place & (FAR_BUCKETS - 1))))
+    place = NEAR_BUCKETS + level * FAR_BUCKETS + (place & (FAR_BUCKETS - 1))
+    spread_nodes(w, bucket_detach(w, place))
     return True
 
 
 cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
-    # Open the next bucket that has events, if it begins before `until_ns`; the open one is done.
+    # Open the next bucket that has nodes, unless it begins after `until_ns`; the open one is done.
     cdef int64_t place
     cdef int32_t index
     w.open_next = w.open_count = 0
-    if w.opened >= OPENED_BETWEEN_LOOKS:
+    if w.looks >= OPENED_BETWEEN_LOOKS:
         look_at_width(w)
         if w.open_count:
             return True
@@ -405,16 +432,18 @@ cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
         place = next_near(w)
         if place >= 0:
             place |= w.bucket & ~<int64_t> (NEAR_BUCKETS - 1)
-            if place << w.shift >= until_ns:
+            if place << w.shift > until_ns:
                 return False
             w.bucket = place
             index = bucket_detach(w, place & (NEAR_BUCKETS - 1))
             while index != NO_NODE:
-                index = open_take(w, index)
+                w.waiting -= 1
+                open_append(w, index)
+                index = w.nodes[index].after
         elif not open_far(w, until_ns):
             return False
         if w.open_count:
-            w.opened += 1
+            w.looks += 1
             if w.open_count > 1:
                 w.shared += w.open_count
                 sort_open(w)
@@ -422,43 +451,40 @@ cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
     return False
 
 
-cdef inline bint wheel_next(Wheel *w, int64_t until_ns, Event *event) noexcept nogil:
-    # Take out the next event before `until_ns`, if there is one.
-    cdef int64_t place, bucket
+cdef inline bint is_before(int64_t due_ns, uint64_t key, int64_t until_ns, uint64_t until_key) noexcept nogil:
+    return due_ns < until_ns or (due_ns == until_ns and key < until_key)
+
+
+cdef inline int32_t wheel_next(Wheel *w, int64_t until_ns, uint64_t until_key) noexcept nogil:
+    # Take out the next node before (instant, key), or return NO_NODE.
+    cdef int64_t place
     cdef uint64_t bits
     cdef int32_t index
-    if w.open_next == w.open_count and w.opened < OPENED_BETWEEN_LOOKS:
-        # By far the commonest: the next occupied bucket is near, in the same word of bits, and holds one event.
+    cdef Node *node
+    cdef Opened *opened
+    if w.open_next == w.open_count:
+        # By far the commonest: the next occupied bucket is near, in the same word of bits, and holds one node.
         place = (w.bucket & (NEAR_BUCKETS - 1)) + 1
-        if place < NEAR_BUCKETS:
+        if place < NEAR_BUCKETS and w.looks < OPENED_BETWEEN_LOOKS:
             bits = w.occupied[place >> 6] >> (place & 63)
             if bits:
                 place += wheel_lowest_bit(bits)
                 index = w.heads[place]
-                event[0] = w.nodes[index]
-                if event.next == NO_NODE and event.time_ns < until_ns:
+                node = &w.nodes[index]
+                if node.after == NO_NODE:
+                    if not is_before(node.due_ns, node.key, until_ns, until_key):
+                        return NO_NODE
                     w.bucket = (w.bucket & ~<int64_t> (NEAR_BUCKETS - 1)) | place
                     w.open_next = w.open_count = 0
                     w.heads[place] = NO_NODE
                     w.occupied[place >> 6] ^= (<uint64_t> 1) << (place & 63)
-                    w.nodes[index].next = w.free_node
-                    w.free_node = index
                     w.waiting -= 1
-                    w.opened += 1
-                    # The next two, so that what they will touch comes from memory meanwhile.
-                    bits = w.occupied[place >> 6] >> (place & 63)
-                    if bits:
-                        place += wheel_lowest_bit(bits)
-                        w.ahead = w.nodes[w.heads[place]].subject
-                        bits = bits >> wheel_lowest_bit(bits) >> 1
-                        if bits:
-                            place += 1 + wheel_lowest_bit(bits)
-                            w.further_ahead = w.nodes[w.heads[place]].subject
-                    return True
-    if w.open_next == w.open_count and not wheel_open(w, until_ns):
-        return False
-    event[0] = w.open_events[w.open_next]
-    if event.time_ns >= until_ns:
-        return False
+                    w.looks += 1
+                    return index
+        if not wheel_open(w, until_ns):
+            return NO_NODE
+    opened = &w.opened[w.open_next]
+    if not is_before(opened.due_ns, opened.key, until_ns, until_key):
+        return NO_NODE
     w.open_next += 1
-    return True
+    return opened.index
