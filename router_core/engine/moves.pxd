@@ -7,7 +7,7 @@ from router_core.engine.priority cimport priority_arrive, priority_decide, wake_
 from router_core.engine.sharing cimport share_arrive, share_leave
 from router_core.engine.state cimport *
 from router_core.engine.wheel cimport (
-    INSTANT_BEYOND, NEAR_BUCKETS, NO_MEMORY, Node, Wheel, node_free, node_new, open_insert, prefetch, wheel_lowest_bit, wheel_next, wheel_push, wheel_remove,
+    INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, wheel_next, wheel_push, wheel_remove,
 )
 from router_core.spread cimport mix
 
@@ -169,6 +169,9 @@ cdef inline void arrive(State *e, int32_t index, int32_t number) noexcept nogil:
         deliver(e, index)
         return
     station = &e.stations[number]
+    if station.plain:
+        push_move(e, index, fifo_arrive(e, station, index, e.now_ns), number)
+        return
     if station.more.stopped:
         station.more.failed += 1
         fail(e, index, number)
@@ -257,6 +260,9 @@ cdef inline void expect_entry(State *e) noexcept nogil:
         batch = &e.batches[e.batch]
         e.entry_ns = batch.submitted_ns[e.row]
         e.entry_key = move_key(batch.first + e.row, 0)
+        if e.row + 2 < batch.count:
+            prefetch(&e.pairs[batch.pair[e.row + 2]])
+            prefetch(&e.ways[e.pairs[batch.pair[e.row]].first_way])
 
 
 cdef inline bint entry(State *e) noexcept nogil:
@@ -347,18 +353,16 @@ cdef inline bint handle(State *e, int32_t index) noexcept nogil:
 
 
 cdef inline void look_ahead(State *e) noexcept nogil:
-    # Ask memory for what the next move will touch: a visit is over before its station has come from far.
-    cdef Wheel *w = &e.wheel
-    cdef int64_t place = (w.bucket & (NEAR_BUCKETS - 1)) + 1
-    cdef uint64_t bits
+    # Ask memory for what the next moves will touch: a visit is over before its station has come from far.
+    cdef Opened *next = &e.wheel.opened[e.wheel.open_next]
+    cdef int64_t left = e.wheel.open_count - e.wheel.open_next
     cdef Node *node
-    if place < NEAR_BUCKETS:
-        bits = w.occupied[place >> 6] >> (place & 63)
-        if bits:
-            node = &w.nodes[w.heads[place + wheel_lowest_bit(bits)]]
-            prefetch(&e.stations[node.next])
-            prefetch(&e.more[node.next])
-            prefetch(&e.arena[node.route + node.hop + 2])
+    if left > 1:
+        node = &e.wheel.nodes[next.index]
+        prefetch(&e.more[node.next])
+        prefetch(&e.arena[node.route + node.hop + 2])
+    if left > 2:
+        prefetch(&e.stations[e.wheel.nodes[(next + 1).index].next])
 
 
 cdef inline bint visit(State *e, int32_t index) noexcept nogil:

@@ -1,10 +1,11 @@
-# The calendar of what will happen: a hierarchical timing wheel (Varghese and Lauck, SOSP 1987). Whatever falls into the open
-# bucket is put at its place there, so nothing need be a minimum time ahead of its cause, and no lookahead has to be
-# known or recomputed.
+# The calendar of what will happen: a hierarchical timing wheel (Varghese and Lauck, SOSP 1987).
 #
 # Level 0 has 2**12 buckets of 2**shift ns, each further level 2**8 of the whole span of the one below. A node lies in
-# the level of the highest bit in which its bucket differs from the open one, so it moves down at most once a level.
-# Buckets are so narrow that most hold one node: then nothing is sorted, and empty ones are skipped 64 at a time.
+# the level of the highest bit in which its bucket differs from the open ones, so it moves down at most once a level.
+# A window of 64 buckets is opened at once, one word of bits: buckets are so narrow that most hold one node at most, so
+# what comes out is almost in order, and a window so wide that it holds several, which the processor can work on side by
+# side. Whatever is planned into the open window is put at its place there: nothing need be a minimum time ahead
+# of its cause, and no lookahead has to be known, or recomputed when services get shorter.
 # A node is what it is about: a chunk is linked into its bucket itself, and taken out of it when it is planned anew.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
@@ -36,8 +37,11 @@ cdef enum:
     INSTANT_BEYOND = 2
     FIRST_SHIFT = 16
     SHIFT_MAX = 40
-    # How many buckets are opened between two looks at how full they were.
-    OPENED_BETWEEN_LOOKS = 1024
+    WINDOW = 64              # buckets
+    # How many windows are opened between two looks at how full they were, and when they are too full or too empty.
+    WINDOWS_A_LOOK = 256
+    MANY_NODES = 12
+    SOME_NODES = 6
 
 
 cdef struct Node:
@@ -71,20 +75,20 @@ cdef struct Wheel:
     Node *nodes
     int32_t *heads           # first node of each bucket
     uint64_t *occupied       # a bit a bucket
-    uint64_t near_words      # a bit a word of level 0's bits; cleared when next looked at
-    int64_t bucket           # number of the open bucket, due_ns >> shift
+    uint64_t near_words      # a bit a window of level 0
+    int64_t bucket           # number of the last bucket of the open window, due_ns >> shift
     int shift
     int trouble              # why nothing more can be done, or 0
     int64_t open_next
     int64_t open_count
     int64_t open_size
-    Opened *opened           # the open bucket, sorted; those before open_next are done
+    Opened *opened           # the open window, sorted; those before open_next are done
     Opened *spare            # for sorting
     int64_t spare_size
-    int64_t waiting          # nodes in buckets, without the open one
-    int64_t looks            # buckets opened, nodes that shared one, and those that moved down, since the last look
-    int64_t shared
-    int64_t moved_down
+    int64_t waiting          # nodes in buckets
+    int64_t windows          # opened since the last look, nodes taken from them, and nodes put into them
+    int64_t taken
+    int64_t put
     int32_t free_node
     int32_t nodes_used
     int32_t nodes_size
@@ -94,6 +98,7 @@ cdef struct Wheel:
 cdef inline int wheel_init(Wheel *w) noexcept nogil:
     memset(w, 0, sizeof(Wheel))
     w.shift = FIRST_SHIFT
+    w.bucket = WINDOW - 1
     w.free_node = NO_NODE
     w.heads = <int32_t *> malloc(BUCKETS * sizeof(int32_t))
     w.occupied = <uint64_t *> calloc(BUCKETS // 64, sizeof(uint64_t))
@@ -162,7 +167,7 @@ cdef inline int open_room(Wheel *w) noexcept nogil:
 
 
 cdef inline void open_append(Wheel *w, int32_t index) noexcept nogil:
-    # To the open bucket, not yet in order.
+    # To the open window, not yet in order.
     cdef Opened *place
     if open_room(w) < 0:
         return
@@ -176,9 +181,10 @@ cdef inline void open_append(Wheel *w, int32_t index) noexcept nogil:
 
 
 cdef inline void open_insert(Wheel *w, int32_t index) noexcept nogil:
-    # At its place among those still to come in the open bucket.
+    # At its place among those still to come in the open window.
     cdef int64_t place = w.open_count
     cdef Opened last
+    w.put += 1
     open_append(w, index)
     if w.trouble:
         return
@@ -191,13 +197,13 @@ cdef inline void open_insert(Wheel *w, int32_t index) noexcept nogil:
 
 
 cdef inline int64_t far_place(Wheel *w, int64_t bucket) noexcept nogil:
-    # Where a bucket is kept that differs from the open one above level 0.
+    # Where a bucket is kept that differs from the open ones above level 0.
     cdef int level = (wheel_highest_bit(<uint64_t> (bucket ^ w.bucket)) - NEAR_BITS) // FAR_BITS
     return NEAR_BUCKETS + level * FAR_BUCKETS + ((bucket >> (NEAR_BITS + level * FAR_BITS)) & (FAR_BUCKETS - 1))
 
 
 cdef inline void bucket_link(Wheel *w, int64_t bucket, int32_t index) noexcept nogil:
-    # Into a bucket after the open one.
+    # Into a bucket after the open window.
     cdef Node *node = &w.nodes[index]
     cdef int64_t place
     cdef int32_t first
@@ -264,7 +270,7 @@ cdef inline void sort_by_insertion(Wheel *w) noexcept nogil:
 
 
 cdef inline void sort_open(Wheel *w) noexcept nogil:
-    # The open bucket by (instant, key): by insertion where they are few, else by merging.
+    # The open window by (instant, key): by insertion where they are few, else by merging.
     cdef int64_t count = w.open_count
     cdef int64_t i, left, middle, right, width, a, b
     cdef Opened *source
@@ -311,28 +317,6 @@ cdef inline int32_t bucket_detach(Wheel *w, int64_t place) noexcept nogil:
     return index
 
 
-cdef inline int64_t next_near(Wheel *w) noexcept nogil:
-    # Number in level 0 of the next occupied bucket after the open one, or -1.
-    cdef int64_t place = (w.bucket & (NEAR_BUCKETS - 1)) + 1
-    cdef int64_t word = place >> 6
-    cdef uint64_t bits
-    if place == NEAR_BUCKETS:
-        return -1
-    bits = w.occupied[word] & ((~<uint64_t> 0) << (place & 63))
-    if bits:
-        return word * 64 + wheel_lowest_bit(bits)
-    if word == 63:
-        return -1
-    bits = w.near_words & ((~<uint64_t> 0) << (word + 1))
-    while bits:
-        word = wheel_lowest_bit(bits)
-        if w.occupied[word]:
-            return word * 64 + wheel_lowest_bit(w.occupied[word])
-        bits &= bits - 1
-        w.near_words &= ~((<uint64_t> 1) << word)
-    return -1
-
-
 cdef inline int64_t next_far(Wheel *w, int level) noexcept nogil:
     # Number in a far level of the next occupied bucket after the one that holds the open one, or -1.
     cdef int64_t place = ((w.bucket >> (NEAR_BITS + level * FAR_BITS)) & (FAR_BUCKETS - 1)) + 1
@@ -355,7 +339,6 @@ cdef inline void spread_nodes(Wheel *w, int32_t index) noexcept nogil:
     cdef int32_t after
     cdef int64_t bucket
     while index != NO_NODE:
-        w.moved_down += 1
         after = w.nodes[index].after
         bucket = w.nodes[index].due_ns >> w.shift
         if bucket <= w.bucket:
@@ -367,7 +350,7 @@ cdef inline void spread_nodes(Wheel *w, int32_t index) noexcept nogil:
 
 
 cdef inline void set_width(Wheel *w, int shift) noexcept nogil:
-    # Buckets of another width; the open one is done. All nodes lie after it.
+    # Buckets of another width; the open window is done. All nodes lie after it.
     cdef int64_t since_ns = (w.bucket + 1) << w.shift
     cdef int64_t place
     cdef int32_t index, last
@@ -380,31 +363,31 @@ cdef inline void set_width(Wheel *w, int shift) noexcept nogil:
                 last = w.nodes[last].after
             w.nodes[last].after = all_nodes
             all_nodes = index
+    w.near_words = 0
     w.shift = shift
-    # The last bucket before: nothing falls into it but at the very beginning.
-    w.bucket = max((since_ns >> shift) - 1, 0)
+    w.bucket = (since_ns >> shift) | (WINDOW - 1)
     spread_nodes(w, all_nodes)
     sort_open(w)
 
 
 cdef inline void look_at_width(Wheel *w) noexcept nogil:
-    # Buckets of one node cost least, so long as not most of the nodes have to move down first.
+    # Several nodes a window, but few that are planned into it while it is open.
     cdef int shift = w.shift
-    if w.looks < 4 * w.waiting:
+    if w.taken < 4 * w.waiting:
         return
-    if 4 * w.shared > w.looks and shift > 0:
-        shift -= 1
-        while shift > 0 and w.shared > (w.looks << (w.shift - shift)):
+    if w.taken > MANY_NODES * w.windows or (4 * w.put > w.taken and w.taken > 2 * w.windows):
+        shift = max(shift - 1, 0)
+        while shift > 0 and w.taken > (MANY_NODES * w.windows << (w.shift - shift)):
             shift -= 1
-    elif 16 * w.shared < w.looks and 4 * w.moved_down > w.looks and shift < SHIFT_MAX:
-        shift += 1
+    elif w.taken < SOME_NODES * w.windows and 16 * w.put < w.taken:
+        shift = min(shift + 1, SHIFT_MAX)
     if shift != w.shift:
         set_width(w, shift)
-    w.looks = w.shared = w.moved_down = 0
+    w.windows = w.taken = w.put = 0
 
 
 cdef inline bint open_far(Wheel *w, int64_t until_ns) noexcept nogil:
-    # No near bucket has nodes: bring the next far one near, unless it begins after `until_ns`.
+    # No near window has nodes: bring the next far bucket near, unless it begins after `until_ns`.
     cdef int level = 0
     cdef int64_t place = next_far(w, level)
     while place < 0 and level + 1 < FAR_LEVELS:
@@ -413,78 +396,65 @@ cdef inline bint open_far(Wheel *w, int64_t until_ns) noexcept nogil:
     place |= (w.bucket >> (NEAR_BITS + level * FAR_BITS)) & ~<int64_t> (FAR_BUCKETS - 1)
     if place << (NEAR_BITS + level * FAR_BITS) << w.shift > until_ns:
         return False
-    w.bucket = place << (NEAR_BITS + level * FAR_BITS)
+    w.bucket = place << (NEAR_BITS + level * FAR_BITS) | (WINDOW - 1)
     place = NEAR_BUCKETS + level * FAR_BUCKETS + (place & (FAR_BUCKETS - 1))
     spread_nodes(w, bucket_detach(w, place))
     return True
 
 
-cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
-    # Open the next bucket that has nodes, unless it begins after `until_ns`; the open one is done.
+cdef inline void open_window(Wheel *w, int64_t word) noexcept nogil:
+    # Take all nodes of a window out of its buckets, in the order of the buckets.
+    cdef uint64_t bits = w.occupied[word]
     cdef int64_t place
     cdef int32_t index
+    w.occupied[word] = 0
+    w.near_words &= ~((<uint64_t> 1) << word)
+    while bits:
+        place = word * WINDOW + wheel_lowest_bit(bits)
+        bits &= bits - 1
+        index = w.heads[place]
+        w.heads[place] = NO_NODE
+        while index != NO_NODE:
+            open_append(w, index)
+            index = w.nodes[index].after
+    w.waiting -= w.open_count
+
+
+cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
+    # Open the next window that has nodes, unless it begins after `until_ns`; the open one is done.
+    cdef int64_t word
+    cdef uint64_t words
     w.open_next = w.open_count = 0
-    if w.looks >= OPENED_BETWEEN_LOOKS:
+    if w.windows >= WINDOWS_A_LOOK:
         look_at_width(w)
         if w.open_count:
             return True
     while w.waiting:
-        place = next_near(w)
-        if place >= 0:
-            place |= w.bucket & ~<int64_t> (NEAR_BUCKETS - 1)
-            if place << w.shift > until_ns:
+        word = (w.bucket & (NEAR_BUCKETS - 1)) >> 6
+        words = w.near_words >> word >> 1
+        if words:
+            word += 1 + wheel_lowest_bit(words)
+            if ((w.bucket & ~<int64_t> (NEAR_BUCKETS - 1)) | word << 6) << w.shift > until_ns:
                 return False
-            w.bucket = place
-            index = bucket_detach(w, place & (NEAR_BUCKETS - 1))
-            while index != NO_NODE:
-                w.waiting -= 1
-                open_append(w, index)
-                index = w.nodes[index].after
+            w.bucket = (w.bucket & ~<int64_t> (NEAR_BUCKETS - 1)) | word << 6 | (WINDOW - 1)
+            open_window(w, word)
         elif not open_far(w, until_ns):
             return False
         if w.open_count:
-            w.looks += 1
-            if w.open_count > 1:
-                w.shared += w.open_count
-                sort_open(w)
+            w.windows += 1
+            w.taken += w.open_count
+            sort_open(w)
             return True
     return False
 
 
-cdef inline bint is_before(int64_t due_ns, uint64_t key, int64_t until_ns, uint64_t until_key) noexcept nogil:
-    return due_ns < until_ns or (due_ns == until_ns and key < until_key)
-
-
 cdef inline int32_t wheel_next(Wheel *w, int64_t until_ns, uint64_t until_key) noexcept nogil:
     # Take out the next node before (instant, key), or return NO_NODE.
-    cdef int64_t place
-    cdef uint64_t bits
-    cdef int32_t index
-    cdef Node *node
     cdef Opened *opened
-    if w.open_next == w.open_count:
-        # By far the commonest: the next occupied bucket is near, in the same word of bits, and holds one node.
-        place = (w.bucket & (NEAR_BUCKETS - 1)) + 1
-        if place < NEAR_BUCKETS and w.looks < OPENED_BETWEEN_LOOKS:
-            bits = w.occupied[place >> 6] >> (place & 63)
-            if bits:
-                place += wheel_lowest_bit(bits)
-                index = w.heads[place]
-                node = &w.nodes[index]
-                if node.after == NO_NODE:
-                    if not is_before(node.due_ns, node.key, until_ns, until_key):
-                        return NO_NODE
-                    w.bucket = (w.bucket & ~<int64_t> (NEAR_BUCKETS - 1)) | place
-                    w.open_next = w.open_count = 0
-                    w.heads[place] = NO_NODE
-                    w.occupied[place >> 6] ^= (<uint64_t> 1) << (place & 63)
-                    w.waiting -= 1
-                    w.looks += 1
-                    return index
-        if not wheel_open(w, until_ns):
-            return NO_NODE
+    if w.open_next == w.open_count and not wheel_open(w, until_ns):
+        return NO_NODE
     opened = &w.opened[w.open_next]
-    if not is_before(opened.due_ns, opened.key, until_ns, until_key):
+    if opened.due_ns > until_ns or (opened.due_ns == until_ns and opened.key >= until_key):
         return NO_NODE
     w.open_next += 1
     return opened.index
