@@ -4,6 +4,7 @@ Whoever calls has checked what users gave, and named what was wrong; the checks 
 call from Python, however wrong, reads or writes out of bounds. They raise `ValueError`.
 """
 from enum import IntEnum
+from operator import index
 
 import numpy as np
 
@@ -24,6 +25,14 @@ cdef extern from "stdlib.h":
 
 cdef int64_t INSTANT_MAX = (<int64_t> 1) << TIME_NS_MAX_SHIFT
 
+cdef enum:
+    BYTES_A_ROW = 21
+
+_COLUMNS = frozenset((
+    "servers", "fixed_ns", "ps_per_byte", "after_ns", "buffer_bytes", "spill_fixed_ns", "spill_ps_per_byte",
+    "discipline", "processes",
+))
+
 
 cdef inline bint has_route(Node *node) noexcept nogil:
     # Whether it is a chunk on its way.
@@ -38,9 +47,16 @@ class Run(IntEnum):
     PAUSED = 2
 
 
-def _need(bint good, str what):
+cdef int _need(bint good, str what) except -1:
+    # No function of Python's: nobody can replace it.
     if not good:
         raise ValueError(f"engine: {what}")
+    return 0
+
+
+cdef list _integers(whole):
+    # Python's own integers: whatever stands for one is asked once, before anything is checked.
+    return [index(value) for value in whole]
 
 
 cdef class Engine:
@@ -62,10 +78,12 @@ cdef class Engine:
         If a call breaks a rule; nothing has changed then.
     MemoryError, OverflowError
         If there is no memory left, or an instant passes 2**62 ns; the engine refuses every further call then.
+    TypeError, OverflowError
+        If an argument is not of its type, or too large for it; nothing has changed then.
     """
 
     cdef State state
-    cdef list _held_batches
+    cdef bint _made
     cdef bint _broken
     cdef bint _running
     cdef int32_t[::1] _credit_of_node
@@ -73,8 +91,10 @@ cdef class Engine:
     def __cinit__(self):
         memset(&self.state, 0, sizeof(State))
 
-    def __init__(self, dict stations, int64_t[::1] credit_bytes, int64_t[::1] credit_return_ns, *,
+    def __init__(self, dict stations not None, int64_t[::1] credit_bytes not None,
+                 int64_t[::1] credit_return_ns not None, *,
                  int64_t chunk_bytes, int32_t retries_max, int64_t backoff_ns, int64_t backoff_ns_max):
+        _need(_COLUMNS.issubset(stations), "columns of stations")
         cdef State *e = &self.state
         cdef int32_t[::1] servers = stations["servers"]
         cdef int64_t[::1] fixed_ns = stations["fixed_ns"]
@@ -89,15 +109,18 @@ cdef class Engine:
         cdef Py_ssize_t i, line
         cdef Station *station
         cdef Credit *credit
-        _need(e.stations == NULL, "is made once")
-        for column in stations.values():
-            _need(len(column) == count, "columns of stations have one length")
+        _need(
+            count == fixed_ns.shape[0] == ps_per_byte.shape[0] == after_ns.shape[0] == buffer_bytes.shape[0]
+            == spill_fixed_ns.shape[0] == spill_ps_per_byte.shape[0] == discipline.shape[0] == processes.shape[0],
+            "columns of stations have one length",
+        )
         _need(0 < count < 2**30, "has stations")
         _need(credit_bytes.shape[0] == credit_return_ns.shape[0], "columns of nodes have one length")
         _need(chunk_bytes == 0 or chunk_bytes >= 2**10, "chunk_bytes >= 1024")
         _need(0 <= retries_max <= 1000 and 1 <= backoff_ns <= backoff_ns_max <= 10**18, "retries and back-off")
-        _need(wheel_init(&e.wheel) == 0, "memory")
-        self._held_batches = []
+        _need(e.wheel.heads == NULL, "is made once")
+        if wheel_init(&e.wheel) < 0:
+            raise MemoryError
         e.chunk_bytes = chunk_bytes
         e.retries_max = retries_max
         e.backoff_ns = backoff_ns
@@ -156,6 +179,8 @@ cdef class Engine:
                     credit.lists[line].head = NONE
                 self._credit_of_node[i] = e.credits_count
                 e.credits_count += 1
+        # Had anything been wrong above, this would never be of use.
+        self._made = True
 
     def __dealloc__(self):
         cdef State *e = &self.state
@@ -175,6 +200,8 @@ cdef class Engine:
         free(e.more)
         free(e.credits)
         free(e.files)
+        for i in range(e.batches_count):
+            free(<void *> e.batches[i].submitted_ns)
         free(e.pairs)
         free(e.table)
         free(e.ways)
@@ -185,7 +212,7 @@ cdef class Engine:
         free(e.retries)
 
     cdef int _enter(self) except -1:
-        if self.state.stations == NULL:
+        if not self._made:
             raise ValueError("engine: was not made")
         if self._broken:
             raise ValueError("engine: has failed before")
@@ -211,7 +238,8 @@ cdef class Engine:
 
     # Ways.
 
-    def pairs(self, const int32_t[::1] source, const int32_t[::1] target, int32_t[::1] pair):
+    def pairs(self, const int32_t[::1] source not None, const int32_t[::1] target not None,
+              int32_t[::1] pair not None):
         """Fill (n,) with the numbers of pairs of nodes, new ones where a pair has not been seen."""
         cdef Py_ssize_t nodes = self._credit_of_node.shape[0]
         cdef Py_ssize_t i
@@ -274,19 +302,20 @@ cdef class Engine:
     def forget_ways(self):
         """Begin a new plan: every pair's ways must be bound anew before it is used."""
         self._enter()
+        _need(self.state.generation < 2**31 - 1, "plans")
         self.state.generation += 1
         self.state.ways_count = 0
 
-    def intern(self, tuple stations):
+    def intern(self, tuple stations not None):
         """Store a route, a tuple of at least two stations, and return its place."""
         cdef State *e = &self.state
-        cdef int64_t count = len(stations)
+        cdef list numbers = _integers(stations)
+        cdef int64_t count = len(numbers)
         cdef int64_t size, i
+        cdef int32_t number
         cdef int32_t *grown
         self._enter()
         _need(2 <= count <= 60_000, "a route has two stations or more")
-        for station in stations:
-            _need(0 <= station < e.station_count, "a route passes stations that exist")
         _need(e.arena_count + count + 2 < 2**31, "routes")
         if e.arena_count + count + 2 > e.arena_size:
             size = max(2 * e.arena_size, e.arena_count + count + 2, 4096)
@@ -295,42 +324,49 @@ cdef class Engine:
                 raise MemoryError
             e.arena = grown
             e.arena_size = size
-        e.arena[e.arena_count] = ROUTE_BEGINS
         for i in range(count):
-            e.arena[e.arena_count + 1 + i] = stations[i]
+            number = numbers[i]
+            _need(0 <= number < e.station_count, "a route passes stations that exist")
+            e.arena[e.arena_count + 1 + i] = number
+        e.arena[e.arena_count] = ROUTE_BEGINS
         e.arena[e.arena_count + 1 + count] = NONE
         e.arena_count += count + 2
         return e.arena_count - count - 1
 
-    def bind(self, int32_t pair, list routes, list weights):
+    def bind(self, int32_t pair, list routes not None, list weights not None):
         """Give a pair its ways under the plan in force: places of routes, weights > 0; none if there is no way."""
         cdef State *e = &self.state
+        cdef list places = _integers(routes)
+        cdef list shares = _integers(weights)
+        cdef int64_t count = len(places)
+        cdef int64_t total = 0
+        cdef int64_t size, i, weight
+        cdef int32_t place
         cdef Way *grown
-        cdef int64_t size
-        cdef int32_t i
         self._enter()
         _need(0 <= pair < e.pairs_count and e.pairs[pair].generation != e.generation, "pair")
-        _need(len(routes) == len(weights) < 2**20, "a weight a route")
-        for place, weight in zip(routes, weights):
-            _need(0 < place < e.arena_count and e.arena[<int64_t> place - 1] == ROUTE_BEGINS, "route")
-            _need(0 < weight < 2**62, "weights are positive")
-        _need(sum(weights) < 2**62, "weights")
-        if e.ways_count + len(routes) > e.ways_size:
-            size = max(2 * e.ways_size, e.ways_count + <int64_t> len(routes), 1024)
+        _need(count == <int64_t> len(shares) and count < 2**20, "a weight a route")
+        if e.ways_count + count > e.ways_size:
+            size = max(2 * <int64_t> e.ways_size, e.ways_count + count, 1024)
             _need(size < 2**31, "ways")
             grown = <Way *> realloc(e.ways, size * sizeof(Way))
             if grown == NULL:
                 raise MemoryError
             e.ways = grown
             e.ways_size = <int32_t> size
+        for i in range(count):
+            place = places[i]
+            weight = shares[i]
+            _need(0 < place < e.arena_count and e.arena[place - 1] == ROUTE_BEGINS, "route")
+            _need(0 < weight < 2**62 - total, "weights are positive, and below 2**62 together")
+            total += weight
+            e.ways[e.ways_count + i].route = place
+            e.ways[e.ways_count + i].weight = weight
         e.pairs[pair].first_way = e.ways_count
-        e.pairs[pair].ways = <int32_t> len(routes)
-        e.pairs[pair].weight = sum(weights)
+        e.pairs[pair].ways = <int32_t> count
+        e.pairs[pair].weight = total
         e.pairs[pair].generation = e.generation
-        for i in range(<int32_t> len(routes)):
-            e.ways[e.ways_count].route = routes[i]
-            e.ways[e.ways_count].weight = weights[i]
-            e.ways_count += 1
+        e.ways_count += <int32_t> count
 
     def wanted(self, int64_t until_ns):
         """Return the pairs (number, source, target) to bind now: the one wanted, and those that enter before `until_ns`."""
@@ -340,16 +376,21 @@ cdef class Engine:
         self._enter()
         e.calls_for_ways += 1
         found = []
-        self._want(e.wanted_pair, found)
-        e.wanted_pair = NONE
-        row = e.row
-        for b in range(e.batch, e.batches_count):
-            while row < e.batches[b].count and e.batches[b].submitted_ns[row] < until_ns:
-                self._want(e.batches[b].pair[row], found)
-                row += 1
-            if row < e.batches[b].count:
-                break
-            row = 0
+        # Making Python's objects may let other threads in.
+        self._running = True
+        try:
+            self._want(e.wanted_pair, found)
+            e.wanted_pair = NONE
+            row = e.row
+            for b in range(e.batch, e.batches_count):
+                while row < e.batches[b].count and e.batches[b].submitted_ns[row] < until_ns:
+                    self._want(e.batches[b].pair[row], found)
+                    row += 1
+                if row < e.batches[b].count:
+                    break
+                row = 0
+        finally:
+            self._running = False
         return found
 
     def under_way(self):
@@ -359,9 +400,13 @@ cdef class Engine:
         self._enter()
         e.calls_for_ways += 1
         found = []
-        for i in range(e.wheel.nodes_used):
-            if has_route(&e.wheel.nodes[i]):
-                self._note(e.wheel.nodes[i].pair, found)
+        self._running = True
+        try:
+            for i in range(e.wheel.nodes_used):
+                if has_route(&e.wheel.nodes[i]):
+                    self._note(e.wheel.nodes[i].pair, found)
+        finally:
+            self._running = False
         return found
 
     cdef int _want(self, int32_t place, list found) except -1:
@@ -385,10 +430,12 @@ cdef class Engine:
         self._enter()
         for i in range(e.wheel.nodes_used):
             chunk = &e.wheel.nodes[i]
+            _need(not has_route(chunk) or e.pairs[chunk.pair].generation == e.generation, "all ways are bound")
+        for i in range(e.wheel.nodes_used):
+            chunk = &e.wheel.nodes[i]
             if not has_route(chunk):
                 continue
             pair = &e.pairs[chunk.pair]
-            _need(pair.generation == e.generation, "all ways are bound")
             if pair.ways == 0:
                 continue
             passed = 0
@@ -408,28 +455,23 @@ cdef class Engine:
 
     # Exchanges.
 
-    def submit(self, const int64_t[::1] submitted_ns, const int32_t[::1] pair, const int64_t[::1] payload_bytes,
-               const int8_t[::1] priority):
-        """Take in a batch, in order of submission; the arrays are kept until its last row has entered."""
+    def submit(self, const int64_t[::1] submitted_ns not None, const int32_t[::1] pair not None,
+               const int64_t[::1] payload_bytes not None, const int8_t[::1] priority not None):
+        """Take in a batch, in order of submission; it is copied."""
         cdef State *e = &self.state
         cdef int64_t count = submitted_ns.shape[0]
-        cdef int64_t i, size
+        cdef int64_t size
         cdef int64_t last_ns = e.now_ns
         cdef Batch *batch
         cdef Batch *grown
+        cdef char *rows
         self._enter()
         _need(pair.shape[0] == payload_bytes.shape[0] == priority.shape[0] == count > 0, "columns have one length")
         _need(e.handed_over + count < 2**31 - 1, "exchanges")
-        if e.batch < e.batches_count:
+        self._drop_batches()
+        if e.batches_count:
             batch = &e.batches[e.batches_count - 1]
             last_ns = max(last_ns, batch.submitted_ns[batch.count - 1])
-        for i in range(count):
-            if not (last_ns <= submitted_ns[i] <= 10**18 and 0 <= pair[i] < e.pairs_count
-                    and 0 <= payload_bytes[i] <= 2**40 and 0 <= priority[i] < CLASSES):
-                raise ValueError(f"engine: row {i}")
-            last_ns = submitted_ns[i]
-        self._grow_outcome(e.handed_over + count)
-        self._drop_batches()
         if e.batches_count == e.batches_size:
             size = 2 * e.batches_size if e.batches_size else 16
             grown = <Batch *> realloc(e.batches, size * sizeof(Batch))
@@ -437,16 +479,38 @@ cdef class Engine:
                 raise MemoryError
             e.batches = grown
             e.batches_size = <int32_t> size
+        self._grow_outcome(e.handed_over + count)
+        # A copy, as long as it takes them to enter: what has been checked must not change.
+        rows = <char *> malloc(count * BYTES_A_ROW)
+        if rows == NULL:
+            raise MemoryError
+        memcpy(rows, &submitted_ns[0], count * 8)
+        memcpy(rows + count * 8, &payload_bytes[0], count * 8)
+        memcpy(rows + count * 16, &pair[0], count * 4)
+        memcpy(rows + count * 20, &priority[0], count)
         batch = &e.batches[e.batches_count]
-        batch.submitted_ns = &submitted_ns[0]
-        batch.pair = &pair[0]
-        batch.payload_bytes = &payload_bytes[0]
-        batch.priority = &priority[0]
+        batch.submitted_ns = <const int64_t *> rows
+        batch.payload_bytes = <const int64_t *> (rows + count * 8)
+        batch.pair = <const int32_t *> (rows + count * 16)
+        batch.priority = <const int8_t *> (rows + count * 20)
         batch.count = count
         batch.first = e.handed_over
+        try:
+            self._check_rows(batch, last_ns)
+        except BaseException:
+            free(rows)
+            raise
         e.batches_count += 1
         e.handed_over += count
-        self._held_batches.append((submitted_ns, pair, payload_bytes, priority))
+
+    cdef int _check_rows(self, const Batch *batch, int64_t last_ns) except -1:
+        cdef int64_t i
+        for i in range(batch.count):
+            if not (last_ns <= batch.submitted_ns[i] <= 10**18 and 0 <= batch.pair[i] < self.state.pairs_count
+                    and 0 <= batch.payload_bytes[i] <= 2**40 and 0 <= batch.priority[i] < CLASSES):
+                raise ValueError(f"engine: row {i}")
+            last_ns = batch.submitted_ns[i]
+        return 0
 
     cdef int _grow_outcome(self, int64_t count) except -1:
         cdef State *e = &self.state
@@ -480,7 +544,8 @@ cdef class Engine:
             e.batch += 1
             e.row = 0
         if e.batch:
-            del self._held_batches[:e.batch]
+            for i in range(e.batch):
+                free(<void *> e.batches[i].submitted_ns)
             for i in range(e.batch, e.batches_count):
                 e.batches[i - e.batch] = e.batches[i]
             e.batches_count -= e.batch
@@ -503,7 +568,8 @@ cdef class Engine:
 
     # Commands.
 
-    def set_service(self, int32_t[::1] stations, int64_t[::1] fixed_ns, int64_t[::1] ps_per_byte):
+    def set_service(self, int32_t[::1] stations not None, int64_t[::1] fixed_ns not None,
+                    int64_t[::1] ps_per_byte not None):
         """Services that start from now on take this long."""
         cdef State *e = &self.state
         cdef Station *station
@@ -530,7 +596,7 @@ cdef class Engine:
                 fifo_plan(e, station, number, e.now_ns)
         self._leave()
 
-    def set_servers(self, int32_t[::1] stations, int32_t[::1] servers):
+    def set_servers(self, int32_t[::1] stations not None, int32_t[::1] servers not None):
         """Stations have so many servers from now on."""
         cdef State *e = &self.state
         cdef Station *station
@@ -553,7 +619,7 @@ cdef class Engine:
                     wake_at(e, station, stations[i], e.now_ns)
         self._leave()
 
-    def set_up(self, int32_t[::1] stations, uint8_t[::1] up):
+    def set_up(self, int32_t[::1] stations not None, uint8_t[::1] up not None):
         """Stations stop, and what is on them fails; or they return."""
         cdef State *e = &self.state
         cdef Station *station
@@ -606,42 +672,49 @@ cdef class Engine:
 
     # What is seen.
 
-    def snapshot(self, int64_t[:, ::1] table):
+    def snapshot(self, int64_t[:, ::1] table not None):
         """Fill (6, S): busy [ns], waiting, services begun, their bytes, spilled, failed; return the totals.
 
         Returns
         -------
         tuple of int
             Exchanges submitted, delivered, refused; chunks held, and waiting for their next attempt.
+
+        Raises
+        ------
+        OverflowError
+            With the station's number, if its busy time passes 2**63 ns; the engine goes on.
         """
         cdef State *e = &self.state
         cdef Station *station
         cdef int32_t i
-        cdef int32_t count = e.station_count
         cdef int64_t now_ns = e.now_ns
+        cdef uint64_t busy_ns
         self._enter()
-        _need(table.shape[0] == 6 and table.shape[1] == count, "the table's shape")
-        with nogil:
-            for i in range(count):
-                station = &e.stations[i]
-                if station.discipline == FIFO:
-                    if station.more.ring_count:
-                        fifo_settle(station, now_ns - 1)
-                    table[0, i] = <int64_t> (station.work_ns - <uint64_t> work_to_do(station, now_ns))
-                    table[1, i] = station.more.ring_count
-                elif station.discipline == PRIORITY:
-                    table[0, i] = <int64_t> (station.work_ns - <uint64_t> work_to_do(station, now_ns))
+        _need(table.shape[0] == 6 and table.shape[1] == e.station_count, "the table's shape")
+        for i in range(e.station_count):
+            station = &e.stations[i]
+            table[1, i] = 0
+            if station.discipline == SHARING:
+                busy_ns = station.work_ns + <uint64_t> share_spent_ns(station, now_ns)
+            else:
+                if station.discipline == PRIORITY:
                     table[1, i] = station.more.queue.waiting
-                else:
-                    table[0, i] = <int64_t> station.work_ns + share_spent_ns(station, now_ns)
-                    table[1, i] = 0
-                table[2, i] = station.served
-                table[3, i] = station.served_bytes
-                table[4, i] = station.more.spilled
-                table[5, i] = station.more.failed
+                elif station.more.ring_count:
+                    fifo_settle(station, now_ns - 1)
+                    table[1, i] = station.more.ring_count
+                busy_ns = station.work_ns - <uint64_t> work_to_do(station, now_ns)
+            if busy_ns >> 63:
+                raise OverflowError(i)
+            table[0, i] = <int64_t> busy_ns
+            table[2, i] = station.served
+            table[3, i] = station.served_bytes
+            table[4, i] = station.more.spilled
+            table[5, i] = station.more.failed
         return e.submitted, e.delivered, e.refused, e.held, e.retrying
 
-    def outcome(self, int64_t[::1] delivered_ns, int8_t[::1] refusal, int32_t[::1] retries):
+    def outcome(self, int64_t[::1] delivered_ns not None, int8_t[::1] refusal not None,
+                int32_t[::1] retries not None):
         """Fill what became of every exchange handed over so far, (n,) each."""
         cdef State *e = &self.state
         self._enter()
