@@ -127,9 +127,18 @@ class CompiledPlane:
             raise self._beyond(error) from None
 
     def snapshot(self) -> Snapshot:
-        """Return the state of all stations now."""
+        """Return the state of all stations now.
+
+        Raises
+        ------
+        OverflowError
+            If the server time of a station passes 2**63 ns; the plane goes on.
+        """
         table = np.empty((6, self._network.station_count), dtype=np.int64)
-        submitted, delivered, refused, held, retrying = self._engine.snapshot(table)
+        try:
+            submitted, delivered, refused, held, retrying = self._engine.snapshot(table)
+        except OverflowError as error:
+            raise OverflowError(f"server time beyond 2**63 ns at {self._station(error)}") from None
         busy_ns, waiting, served, served_bytes, spilled, failed = table
         return Snapshot(
             now_ns=self._engine.now_ns,
@@ -172,8 +181,11 @@ class CompiledPlane:
         return self._places[stations]
 
     def _beyond(self, error: OverflowError) -> OverflowError:
-        name = self._network.station_name[int(error.args[0])]
-        return OverflowError(f"instant beyond 2**62 ns at station {name}")
+        return OverflowError(f"instant beyond 2**62 ns at {self._station(error)}")
+
+    def _station(self, error: OverflowError) -> str:
+        """Name the station that the engine's error is about."""
+        return f"station {self._network.station_name[int(error.args[0])]}"
 
 
 def _own(array: NDArray[Scalar]) -> NDArray[Scalar]:

@@ -154,7 +154,13 @@ class DataPlane(Protocol):
         ...
 
     def advance(self, until_ns: int) -> None:
-        """Let everything happen that happens before `until_ns`."""
+        """Let everything happen that happens before `until_ns`.
+
+        Raises
+        ------
+        OverflowError
+            If an instant passes 2**62 ns, naming where; the plane is unusable then.
+        """
         ...
 
     def apply(self, command: PlaneCommand) -> None:
@@ -162,7 +168,13 @@ class DataPlane(Protocol):
         ...
 
     def snapshot(self) -> Snapshot:
-        """Return the state of all stations now."""
+        """Return the state of all stations now.
+
+        Raises
+        ------
+        OverflowError
+            If the server time of a station passes 2**63 ns, naming it; the plane goes on.
+        """
         ...
 
     def outcome(self) -> Outcome:

@@ -90,8 +90,17 @@ class ReferencePlane:
                     stations[index].set_up(is_up)
 
     def snapshot(self) -> Snapshot:
-        """Return the state of all stations now."""
+        """Return the state of all stations now.
+
+        Raises
+        ------
+        OverflowError
+            If the server time of a station passes 2**63 ns; the plane goes on.
+        """
         ledger = self._ledger
+        for station in self.stations:
+            if station.busy_ns >= 2**63:
+                raise OverflowError(f"server time beyond 2**63 ns at {station.place}")
 
         def column(read: Callable[[Station], int]) -> NDArray[np.int64]:
             return np.array([read(station) for station in self.stations], dtype=np.int64)

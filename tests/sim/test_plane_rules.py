@@ -721,3 +721,17 @@ def test_an_instant_beyond_bounds_is_an_error_that_says_where(world):
     hand.to(4 * DURATION_NS_MAX)
     with pytest.raises(OverflowError, match=r"^instant beyond 2\*\*62 ns at station d$"):
         hand.to(4 * DURATION_NS_MAX + 1)
+
+
+@pytest.mark.parametrize("discipline", list(Discipline), ids=lambda discipline: discipline.name)
+@pytest.mark.parametrize("servers", [4, 16])
+def test_server_time_beyond_bounds_is_an_error_that_says_where(world, discipline, servers):
+    """All servers work from 2 on, three services each: together they pass the bound long before any of them could."""
+    hand = world(heart=Service(servers, DURATION_NS_MAX, 0, discipline=discipline))
+    hand.send(*[(0, 0)] * 3 * servers)
+    too_late_ns = 2 + 2**63 // servers
+    assert hand.at(too_late_ns - 1, "busy_ns", "heart") == 2**63 - servers
+    with pytest.raises(OverflowError, match=r"^server time beyond 2\*\*63 ns at station c/process$"):
+        hand.to(too_late_ns)
+    hand.plane.advance(4 * DURATION_NS_MAX)
+    assert hand.plane.outcome().delivered_ns.max() == 3 * DURATION_NS_MAX + 6
