@@ -127,6 +127,8 @@ cdef class Engine:
         e.backoff_ns_max = backoff_ns_max
         e.failed_station = e.wanted_pair = e.free_file = NONE
         e.entry_ns = NEVER
+        for i in range(COMING):
+            e.coming[i].number = NONE
         # A cache line each.
         e.stations = <Station *> aligned_alloc(64, count * sizeof(Station))
         e.credits = <Credit *> calloc(credit_bytes.shape[0] + 1, sizeof(Credit))
@@ -158,16 +160,19 @@ cdef class Engine:
                 lanes_open(station)
             e.station_count += 1
             if station.discipline == PRIORITY:
+                # Few ends lie in the place of the lanes.
+                station.more.ends = station.more.lanes
+                station.more.ends_size = LANES
                 station.more.queue = <Queue *> calloc(1, sizeof(Queue))
                 if station.more.queue == NULL:
                     raise MemoryError
                 for line in range(CLASSES):
                     station.more.queue.lists[line].head = NONE
             elif station.discipline == SHARING:
-                station.more.share = <Share *> calloc(1, sizeof(Share))
-                if station.more.share == NULL:
-                    raise MemoryError
+                # In the place of the lanes, which only FIFO has.
+                station.more.share = <Share *> station.more.lanes
                 station.more.share.pending_ns = NONE
+                station.more.share.alone = NONE
         self._credit_of_node = np.full(credit_bytes.shape[0], NONE, dtype=np.int32)
         for i in range(credit_bytes.shape[0]):
             if credit_bytes[i] >= 0:
@@ -186,7 +191,7 @@ cdef class Engine:
         cdef State *e = &self.state
         cdef int32_t i
         for i in range(e.station_count):
-            free(e.stations[i].more.ends)
+            ends_free(&e.stations[i])
             free(e.stations[i].more.ring)
             free(e.stations[i].more.orphans)
             if e.stations[i].more.queue != NULL:
@@ -194,7 +199,6 @@ cdef class Engine:
                 free(e.stations[i].more.queue)
             if e.stations[i].more.share != NULL:
                 free(e.stations[i].more.share.heap)
-                free(e.stations[i].more.share)
         wheel_free(&e.wheel)
         free(e.stations)
         free(e.more)
@@ -651,8 +655,6 @@ cdef class Engine:
                     continue
                 if chunk.state == MOVING and chunk.due_ns - e.stations[number].after_ns < e.now_ns:
                     continue  # travels on
-                if chunk.state == MOVING and e.stations[number].discipline == SHARING:
-                    continue
                 if chunk.state == MOVING:
                     wheel_remove(&e.wheel, index)
                 e.stations[number].more.failed += 1

@@ -7,7 +7,7 @@ from router_core.engine.priority cimport priority_arrive, priority_decide, wake_
 from router_core.engine.sharing cimport share_arrive, share_leave
 from router_core.engine.state cimport *
 from router_core.engine.wheel cimport (
-    INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, wheel_next, wheel_push, wheel_remove,
+    INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, wheel_open, wheel_push, wheel_remove,
 )
 from router_core.spread cimport mix
 
@@ -58,7 +58,7 @@ cdef inline void return_credit(State *e, int32_t credit, int64_t payload_bytes) 
 cdef inline void chunk_free(State *e, int32_t index) noexcept nogil:
     # Done with: its credit sets out on its way back. May move all nodes.
     cdef Node *chunk = &e.wheel.nodes[index]
-    cdef int32_t credit = e.pairs[chunk.pair].credit
+    cdef int32_t credit = chunk.credit
     cdef int64_t payload_bytes = chunk.payload_bytes
     cdef File *file
     if chunk.file != NONE:
@@ -203,13 +203,13 @@ cdef inline bint fits(Credit *credit, int64_t payload_bytes) noexcept nogil:
 
 cdef inline bint is_held_back(State *e, Node *chunk) noexcept nogil:
     # Whether there is no credit for it now.
-    cdef int32_t number = e.pairs[chunk.pair].credit
+    cdef int32_t number = chunk.credit
     return number != NONE and (e.credits[number].held or not fits(&e.credits[number], chunk.payload_bytes))
 
 
 cdef inline void hold(State *e, int32_t index) noexcept nogil:
     cdef Node *chunk = &e.wheel.nodes[index]
-    cdef Credit *credit = &e.credits[e.pairs[chunk.pair].credit]
+    cdef Credit *credit = &e.credits[chunk.credit]
     chunk.state = HELD
     list_append(e, &credit.lists[chunk.priority], index)
     credit.held += 1
@@ -218,7 +218,7 @@ cdef inline void hold(State *e, int32_t index) noexcept nogil:
 
 cdef inline void enter(State *e, int32_t index) noexcept nogil:
     cdef Node *chunk = &e.wheel.nodes[index]
-    cdef int32_t number = e.pairs[chunk.pair].credit
+    cdef int32_t number = chunk.credit
     if is_held_back(e, chunk):
         hold(e, index)
         return
@@ -249,6 +249,33 @@ cdef inline void give_back(State *e, Credit *credit, int64_t payload_bytes) noex
         push_move(e, index, e.now_ns, 0)
 
 
+cdef inline void look_at_coming(State *e, Batch *batch) noexcept nogil:
+    # Rows that enter soon, step by step: ask memory for a row's pair, then for its ways; find its route and ask for
+    # that, then for its first station. At 22,000 nodes each of these comes from far.
+    cdef int64_t row = e.row
+    cdef Pair *pair
+    cdef Coming *coming
+    cdef int32_t station
+    if row + 12 >= batch.count:
+        return
+    prefetch(&e.pairs[batch.pair[row + 12]])
+    pair = &e.pairs[batch.pair[row + 8]]
+    if pair.generation == e.generation:
+        prefetch(&e.ways[pair.first_way])
+    pair = &e.pairs[batch.pair[row + 4]]
+    if pair.generation == e.generation and pair.ways:
+        coming = &e.coming[(batch.first + row + 4) & (COMING - 1)]
+        coming.number = batch.first + row + 4
+        coming.generation = e.generation
+        coming.route = pick(e, pair, <int32_t> coming.number, 0)
+        prefetch(&e.arena[coming.route])
+    coming = &e.coming[(batch.first + row + 2) & (COMING - 1)]
+    if coming.number == batch.first + row + 2:
+        station = e.arena[coming.route]
+        prefetch(&e.stations[station])
+        prefetch(&e.more[station])
+
+
 cdef inline void expect_entry(State *e) noexcept nogil:
     # Note when the next row enters, if there is one.
     cdef Batch *batch
@@ -260,9 +287,7 @@ cdef inline void expect_entry(State *e) noexcept nogil:
         batch = &e.batches[e.batch]
         e.entry_ns = batch.submitted_ns[e.row]
         e.entry_key = move_key(batch.first + e.row, 0)
-        if e.row + 2 < batch.count:
-            prefetch(&e.pairs[batch.pair[e.row + 2]])
-            prefetch(&e.ways[e.pairs[batch.pair[e.row]].first_way])
+        look_at_coming(e, batch)
 
 
 cdef inline bint entry(State *e) noexcept nogil:
@@ -275,6 +300,7 @@ cdef inline bint entry(State *e) noexcept nogil:
     cdef int8_t priority = batch.priority[row]
     cdef int32_t index, file
     cdef Node *chunk
+    cdef Coming *coming
     if e.pairs[place].generation != e.generation:
         e.wanted_pair = place
         return False
@@ -293,6 +319,7 @@ cdef inline bint entry(State *e) noexcept nogil:
     chunk.key = move_key(number, 0)
     chunk.payload_bytes = payload_bytes
     chunk.pair = place
+    chunk.credit = e.pairs[place].credit
     chunk.route = NONE
     chunk.file = NONE
     chunk.hop = 0
@@ -311,7 +338,13 @@ cdef inline bint entry(State *e) noexcept nogil:
         e.files[file].delivered = 0
         e.files[file].under_way = 1
         e.files[file].given_up = 0
-    enter(e, index)
+    coming = &e.coming[number & (COMING - 1)]
+    if coming.number == number and coming.generation == e.generation and chunk.credit == NONE:
+        chunk.route = coming.route
+        chunk.state = MOVING
+        arrive(e, index, e.arena[coming.route])
+    else:
+        enter(e, index)
     return True
 
 
@@ -352,17 +385,31 @@ cdef inline bint handle(State *e, int32_t index) noexcept nogil:
     return True
 
 
-cdef inline void look_ahead(State *e) noexcept nogil:
-    # Ask memory for what the next moves will touch: a visit is over before its station has come from far.
-    cdef Opened *next = &e.wheel.opened[e.wheel.open_next]
-    cdef int64_t left = e.wheel.open_count - e.wheel.open_next
+cdef inline bint open_next_window(State *e, int64_t until_ns) noexcept nogil:
+    # And ask memory for all that its nodes will touch, side by side: one by one they would wait for each of them.
     cdef Node *node
-    if left > 1:
-        node = &e.wheel.nodes[next.index]
+    cdef int64_t i
+    if not wheel_open(&e.wheel, until_ns):
+        return False
+    for i in range(e.wheel.open_count):
+        node = &e.wheel.nodes[e.wheel.opened[i].index]
+        prefetch(&e.stations[node.next])
         prefetch(&e.more[node.next])
         prefetch(&e.arena[node.route + node.hop + 2])
-    if left > 2:
-        prefetch(&e.stations[e.wheel.nodes[(next + 1).index].next])
+    return True
+
+
+cdef inline int32_t next_node(State *e, int64_t until_ns, uint64_t until_key) noexcept nogil:
+    # Take out the next node before (instant, key), or return NONE.
+    cdef Wheel *w = &e.wheel
+    cdef Opened *opened
+    if w.open_next == w.open_count and not open_next_window(e, until_ns):
+        return NONE
+    opened = &w.opened[w.open_next]
+    if opened.due_ns > until_ns or (opened.due_ns == until_ns and opened.key >= until_key):
+        return NONE
+    w.open_next += 1
+    return opened.index
 
 
 cdef inline bint visit(State *e, int32_t index) noexcept nogil:
@@ -373,7 +420,6 @@ cdef inline bint visit(State *e, int32_t index) noexcept nogil:
     cdef int64_t due_ns
     if chunk.state != MOVING or chunk.file != NONE or number < 0 or not station.plain:
         return False
-    look_ahead(e)
     chunk.hop += 1
     due_ns = fifo_arrive(e, station, index, e.now_ns)
     if due_ns >> TIME_NS_MAX_SHIFT:
@@ -394,7 +440,7 @@ cdef inline int run(State *e, int64_t until_ns, int64_t events_max) noexcept nog
     for left in range(events_max):
         entry_next = e.entry_ns < until_ns
         limit_ns = e.entry_ns if entry_next else until_ns
-        index = wheel_next(&e.wheel, limit_ns, e.entry_key if entry_next else 0)
+        index = next_node(e, limit_ns, e.entry_key if entry_next else 0)
         if index == NONE:
             e.now_ns = limit_ns
             if not entry_next:

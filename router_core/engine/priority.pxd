@@ -60,10 +60,19 @@ cdef inline void priority_arrive(State *e, Station *station, int32_t number, int
     cdef Node *chunk = &e.wheel.nodes[index]
     cdef int32_t size
     cdef int32_t *grown
+    # Is there anything else at this instant? All that an instant causes for itself lies in the open window already, or will
+    # be put there by what does.
+    cdef bint more_now = e.entry_ns == now_ns or (
+        e.wheel.open_next < e.wheel.open_count and e.wheel.opened[e.wheel.open_next].due_ns == now_ns
+    )
+    chunk.place = NOT_JUDGED
+    if not more_now and queue.waiting == 0:
+        ends_forget(station, now_ns)
+        if station.more.ends_count < station.more.servers:
+            priority_start(e, station, number, index, now_ns)
+            return
     chunk.state = QUEUED
-    chunk.place = IN_MEMORY
     if station.more.buffered:
-        chunk.place = NOT_JUDGED
         if queue.newcomers_count == queue.newcomers_size:
             size = 2 * queue.newcomers_size if queue.newcomers_size else 4
             grown = <int32_t *> realloc(queue.newcomers, size * sizeof(int32_t))
@@ -76,11 +85,7 @@ cdef inline void priority_arrive(State *e, Station *station, int32_t number, int
         queue.newcomers_count += 1
     list_append(e, &queue.lists[chunk.priority], index)
     queue.waiting += 1
-    # Nothing else at this instant: the station may decide at once. All that an instant causes for itself is in the open
-    # bucket already, or will be put there by what is.
-    if e.entry_ns == now_ns or (
-        e.wheel.open_next < e.wheel.open_count and e.wheel.opened[e.wheel.open_next].due_ns == now_ns
-    ):
+    if more_now:
         wake_at(e, station, number, now_ns)
     else:
         priority_decide(e, station, number, now_ns)

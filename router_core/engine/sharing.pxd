@@ -1,11 +1,12 @@
 # SHARING stations: all are served at once, in equal shares. Virtual time grows as the service that each one gets, so
 # a transfer is done when virtual time has reached its tag, which it gets when it comes (Zhang, SIGCOMM 1990); one heap of tags
 # and one wake-up do. The wake-up moves: an early one is kept and looks again, so a change costs no event mostly.
+# Who finds the station empty is planned as at a FIFO station: one event, unless somebody joins before it leaves.
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.stdlib cimport realloc
 
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport INSTANT_BEYOND, NO_MEMORY, Node
+from router_core.engine.wheel cimport INSTANT_BEYOND, NO_MEMORY, Node, wheel_remove
 
 cdef extern from *:
     """
@@ -13,6 +14,9 @@ cdef extern from *:
 
     static inline wide_t share_grown(wide_t virtual_time, int64_t elapsed_ns, int64_t count, int64_t servers) {
         wide_t units = (wide_t) elapsed_ns * SHARE_UNITS_PER_NS;
+        /* Dividing 128 bits costs several times as much as dividing 64. */
+        if (elapsed_ns < (INT64_C(1) << 33) && servers < (1 << 20))
+            return virtual_time + (count <= servers ? (int64_t) units : (int64_t) units * servers / count);
         return virtual_time + (count <= servers ? units : units * servers / count);
     }
     static inline wide_t share_tag(wide_t virtual_time, int64_t takes_ns) {
@@ -23,6 +27,11 @@ cdef extern from *:
     static inline int64_t share_until(wide_t tag, wide_t virtual_time, int64_t count, int64_t servers) {
         wide_t rest = tag > virtual_time ? tag - virtual_time : 0;
         wide_t unit = SHARE_UNITS_PER_NS;
+        if (rest < (INT64_C(1) << 42) && count < (1 << 20) && servers < (1 << 20)) {
+            int64_t small = (int64_t) rest * (count > servers ? count : 1);
+            int64_t share = SHARE_UNITS_PER_NS * (count > servers ? servers : 1);
+            return (small + share - 1) / share;
+        }
         if (count > servers) { rest *= count; unit *= servers; }
         rest = (rest + unit - 1) / unit;
         return rest > INT64_MAX ? INT64_MAX : (int64_t) rest;
@@ -41,6 +50,8 @@ cdef extern from *:
 
 cdef inline int64_t share_spent_ns(Station *station, int64_t now_ns) noexcept nogil:
     # Server time since the last change.
+    if station.more.share.alone != NONE:
+        return min(now_ns, station.more.wake_ns) - station.more.share.since_ns
     return (now_ns - station.more.share.since_ns) * min(station.more.share.count, station.more.servers)
 
 
@@ -50,6 +61,24 @@ cdef inline void share_update(Station *station, int64_t now_ns) noexcept nogil:
     if share.count:
         share.virtual_time = share_grown(share.virtual_time, now_ns - share.since_ns, share.count, station.more.servers)
     share.since_ns = now_ns
+
+
+cdef inline void share_settle(Station *station, int64_t now_ns) noexcept nogil:
+    # Who was alone has left, if that was planned for now or before.
+    if station.more.share.alone != NONE and station.more.wake_ns <= now_ns:
+        share_update(station, station.more.wake_ns)
+        station.more.share.count = 0
+        station.more.share.alone = NONE
+        station.more.wake_ns = NONE
+
+
+cdef inline void share_join(State *e, Station *station) noexcept nogil:
+    # Who is alone is so no longer: when it leaves depends on others.
+    cdef int32_t index = station.more.share.alone
+    if index != NONE:
+        wheel_remove(&e.wheel, index)
+        e.wheel.nodes[index].state = SHARED
+        station.more.share.alone = NONE
 
 
 cdef inline void share_wake(State *e, Station *station, int32_t number, int64_t now_ns) noexcept nogil:
@@ -92,6 +121,7 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
     cdef Transfer transfer
     cdef Transfer *grown
     cdef int32_t i, parent, size
+    cdef int64_t takes_ns
     if share.count == share.size:
         size = 2 * share.size if share.size else 4
         grown = <Transfer *> realloc(share.heap, size * sizeof(Transfer))
@@ -100,13 +130,13 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
             return
         share.heap = grown
         share.size = size
+    share_settle(station, now_ns)
+    share_join(e, station)
     share_update(station, now_ns)
     station.served += 1
     station.served_bytes += chunk.payload_bytes
-    chunk.state = SHARED
-    transfer.tag = share_tag(
-        share.virtual_time, service_ns(station.fixed_ns, station.ps_per_byte, chunk.payload_bytes)
-    )
+    takes_ns = service_ns(station.fixed_ns, station.ps_per_byte, chunk.payload_bytes)
+    transfer.tag = share_tag(share.virtual_time, takes_ns)
     transfer.chunk = index
     transfer.unused = 0
     i = share.count
@@ -118,6 +148,14 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
         share.heap[i] = share.heap[parent]
         i = parent
     share.heap[i] = transfer
+    if share.count == 1:
+        share.alone = index
+        station.more.wake_ns = now_ns + takes_ns
+        chunk.state = MOVING
+        chunk.next = e.arena[chunk.route + chunk.hop + 1]
+        push_move(e, index, now_ns + takes_ns + station.after_ns, number)
+        return
+    chunk.state = SHARED
     share_wake(e, station, number, now_ns)
 
 
@@ -129,6 +167,8 @@ cdef inline void share_leave(State *e, Station *station, int32_t number, int64_t
     if share.pending_ns != now_ns:
         return  # an earlier one was put before it
     share.pending_ns = NONE
+    if share.alone != NONE:
+        return
     if station.more.wake_ns != now_ns:
         if station.more.wake_ns != NONE:
             share.pending_ns = station.more.wake_ns
@@ -153,6 +193,8 @@ cdef inline void share_set_rate(State *e, Station *station, int32_t number, int3
     station.ps_per_byte = ps_per_byte
     if old == ps_per_byte:
         return
+    share_settle(station, now_ns - 1)
+    share_join(e, station)
     share_update(station, now_ns)
     if old:
         for i in range(share.count):
@@ -161,12 +203,16 @@ cdef inline void share_set_rate(State *e, Station *station, int32_t number, int3
 
 
 cdef inline void share_set_servers(State *e, Station *station, int32_t number, int32_t servers, int64_t now_ns) noexcept nogil:
+    share_settle(station, now_ns - 1)
+    share_join(e, station)
     share_update(station, now_ns)
     station.more.servers = servers
     share_wake(e, station, number, now_ns)
 
 
 cdef inline void share_stop(Station *station, int64_t now_ns) noexcept nogil:
+    share_settle(station, now_ns - 1)
+    station.more.share.alone = NONE
     share_update(station, now_ns)
     station.more.share.count = 0
     station.more.wake_ns = NONE

@@ -1,6 +1,7 @@
 # What the engine keeps: chunks under way, stations, and small containers of theirs. All plain C, used without the GIL.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport realloc
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
 
 from router_core.engine.wheel cimport INSTANT_BEYOND, NO_MEMORY, Node, Wheel, node_new, wheel_push
 
@@ -18,6 +19,7 @@ cdef enum:
     ROUTE_BEGINS = -2
     STOPS_NOW = 2
     LANES = 8
+    COMING = 8
     CLASSES = 8
     TIME_NS_MAX_SHIFT = 62
 
@@ -118,6 +120,8 @@ cdef struct Share:
     Transfer *heap
     int32_t count
     int32_t size
+    int32_t alone         # the chunk that is served alone, its leaving planned, or NONE
+    int32_t unused
 
 
 cdef struct More:
@@ -202,6 +206,13 @@ cdef struct Batch:
     int64_t first
 
 
+cdef struct Coming:
+    # The route of a row that will enter soon, found ahead.
+    int64_t number
+    int32_t route
+    int32_t generation
+
+
 cdef struct State:
     Wheel wheel
     int64_t now_ns
@@ -241,6 +252,7 @@ cdef struct State:
     int32_t batch             # the one that is entering
     int32_t unused
     int64_t row               # the next one of it to enter
+    Coming coming[COMING]
     int64_t entry_ns          # when that is, or NEVER, and its key
     uint64_t entry_key
 
@@ -286,16 +298,23 @@ cdef inline void push_other(State *e, uint8_t state, int32_t subject, uint64_t k
 
 # A heap of ends, least first.
 
+cdef inline void ends_free(Station *station) noexcept nogil:
+    if station.more.ends != station.more.lanes:
+        free(station.more.ends)
+
+
 cdef inline int ends_push(State *e, Station *station, int64_t end_ns) noexcept nogil:
     cdef int32_t i, parent
     cdef int32_t size
     cdef int64_t *grown
     if station.more.ends_count == station.more.ends_size:
-        size = 2 * station.more.ends_size if station.more.ends_size else 4
-        grown = <int64_t *> realloc(station.more.ends, size * sizeof(int64_t))
+        size = 2 * station.more.ends_size if station.more.ends_size else LANES
+        grown = <int64_t *> malloc(size * sizeof(int64_t))
         if grown == NULL:
             e.wheel.trouble = NO_MEMORY
             return -1
+        memcpy(grown, station.more.ends, station.more.ends_count * sizeof(int64_t))
+        ends_free(station)
         station.more.ends = grown
         station.more.ends_size = size
     i = station.more.ends_count
@@ -341,22 +360,29 @@ cdef inline void ends_forget(Station *station, int64_t now_ns) noexcept nogil:
         ends_pop(station)
 
 
+cdef inline int64_t orphans_to_do(Station *station, int64_t now_ns) noexcept nogil:
+    cdef int64_t rest = 0
+    cdef int32_t i
+    for i in range(station.more.orphans_count):
+        if station.more.orphans[i] > now_ns:
+            rest += station.more.orphans[i] - now_ns
+    return rest
+
+
 cdef inline int64_t work_to_do(Station *station, int64_t now_ns) noexcept nogil:
     # How much of `work_ns` lies after now. Planned services follow each other without a gap, so the last ends tell.
     cdef int64_t rest = 0
     cdef int32_t i
     if station.single:
-        rest = max(station.free_ns - now_ns, 0)
-    for i in range(LANES):
-        if station.more.lanes[i] > now_ns and station.more.lanes[i] != NEVER:
-            rest += station.more.lanes[i] - now_ns
+        return max(station.free_ns - now_ns, 0) + orphans_to_do(station, now_ns)
+    if station.discipline == FIFO:
+        for i in range(LANES):
+            if station.more.lanes[i] > now_ns and station.more.lanes[i] != NEVER:
+                rest += station.more.lanes[i] - now_ns
     for i in range(station.more.ends_count):
         if station.more.ends[i] > now_ns:
             rest += station.more.ends[i] - now_ns
-    for i in range(station.more.orphans_count):
-        if station.more.orphans[i] > now_ns:
-            rest += station.more.orphans[i] - now_ns
-    return rest
+    return rest + orphans_to_do(station, now_ns)
 
 
 # Lists through the chunks.

@@ -61,7 +61,8 @@ cdef struct Node:
     uint8_t priority
     uint8_t place
     uint8_t unused
-    int64_t pad
+    int32_t credit        # of the source, or NONE
+    int32_t pad
 
 
 cdef struct Opened:
@@ -446,15 +447,3 @@ cdef inline bint wheel_open(Wheel *w, int64_t until_ns) noexcept nogil:
             sort_open(w)
             return True
     return False
-
-
-cdef inline int32_t wheel_next(Wheel *w, int64_t until_ns, uint64_t until_key) noexcept nogil:
-    # Take out the next node before (instant, key), or return NO_NODE.
-    cdef Opened *opened
-    if w.open_next == w.open_count and not wheel_open(w, until_ns):
-        return NO_NODE
-    opened = &w.opened[w.open_next]
-    if opened.due_ns > until_ns or (opened.due_ns == until_ns and opened.key >= until_key):
-        return NO_NODE
-    w.open_next += 1
-    return opened.index
