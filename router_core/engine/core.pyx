@@ -252,6 +252,7 @@ cdef class Engine:
         for i in range(source.shape[0]):
             if not (0 <= source[i] < nodes and 0 <= target[i] < nodes):
                 raise ValueError(f"engine: row {i}")
+        for i in range(source.shape[0]):
             pair[i] = self._pair(source[i], target[i])
 
     cdef int32_t _pair(self, int32_t source, int32_t target) except -1:
@@ -267,6 +268,8 @@ cdef class Engine:
             if pair.source == source and pair.target == target:
                 return e.table[place]
             place = (place + 1) & <uint64_t> (e.table_size - 1)
+        # Once more: what is filled in may lie over what is read.
+        _need(max(source, target) < self._credit_of_node.shape[0], "node")
         e.table[place] = e.pairs_count
         pair = &e.pairs[e.pairs_count]
         memset(pair, 0, sizeof(Pair))
