@@ -14,7 +14,7 @@ help:
 	@echo "make run     generate a working day of the province, replay it under two brains, write the report"
 	@echo "make test    run the tests"
 	@echo "make soak    both data planes in SOAK_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
-	@echo "make test-bounds   the numba kernels under bounds checks"
+	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make lock    resolve the lock files anew"
@@ -54,9 +54,11 @@ test: $(VENV)/.dev-installed
 soak: $(VENV)/.dev-installed
 	$(BIN)/python tests/helpers/soak.py --seed $(SEED) --worlds $(SOAK_WORLDS)
 
-# The numba kernels once more with bounds checks, compiled apart from the usual cache.
+# The numba kernels once more with bounds checks, compiled apart from the usual cache; and the Cython extensions, built
+# apart, under gcc's sanitizers.
 test-bounds: $(VENV)/.dev-installed
 	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=build/numba-bounds $(BIN)/python -m pytest tests/router_core/test_optimum.py
+	$(BIN)/python tests/helpers/sanitized.py
 
 bench: $(VENV)/.bench-installed
 	@mkdir -p build
