@@ -6,64 +6,9 @@ from copy import deepcopy
 from random import Random
 
 import numpy as np
+from made_engine import NODES, STATIONS, i1, i4, i8, u1
 
 from router_core.engine import Engine
-
-NODES = 4
-STATIONS = 7
-FAR_NS = 10**18
-# What a wrong call may raise, and nothing else may come out.
-ERRORS = (ValueError, TypeError, OverflowError, MemoryError)
-
-
-def i8(*values):
-    return np.array(values, dtype=np.int64)
-
-
-def i4(*values):
-    return np.array(values, dtype=np.int32)
-
-
-def i1(*values):
-    return np.array(values, dtype=np.int8)
-
-
-def u1(*values):
-    return np.array(values, dtype=np.uint8)
-
-
-def columns(**changes):
-    """Stations of every kind: FIFO with one server, few and many, by class, shared; some of them with a buffer."""
-    return {
-        "servers": i4(1, 1, 3, 12, 2, 1, 2),
-        "fixed_ns": i8(5, 7, 40, 90, 30, 20, 3),
-        "ps_per_byte": i8(0, 10, 900, 0, 1_000, 2_000, 50),
-        "after_ns": i8(0, 3, 0, 100, 0, 9, 1),
-        "buffer_bytes": i8(-1, -1, 3_000, -1, 2_000, -1, 0),
-        "spill_fixed_ns": i8(0, 0, 9, 0, 9, 0, 5),
-        "spill_ps_per_byte": i8(0, 0, 90, 0, 90, 0, 50),
-        "discipline": i1(0, 0, 0, 0, 1, 2, 1),
-        "processes": i1(0, 0, 1, 1, 0, 0, 0),
-    } | changes
-
-
-def options(**changes):
-    return {"chunk_bytes": 2_048, "retries_max": 3, "backoff_ns": 50, "backoff_ns_max": 300} | changes
-
-
-def made(**changes) -> Engine:
-    """An engine whose node 0 is held back by its credit."""
-    return Engine(columns(), i8(6_000, -1, -1, -1), i8(40, 1, 1, 1), **options(**changes))
-
-
-def look(engine: Engine):
-    """All that an engine shows, as Python's own integers."""
-    table = np.empty((6, STATIONS), dtype=np.int64)
-    totals = engine.snapshot(table)
-    count = engine.handed_over
-    outcome = np.empty(count, np.int64), np.empty(count, np.int8), np.empty(count, np.int32)
-    engine.outcome(*outcome)
-    return engine.now_ns, totals, table.tolist(), [column.tolist() for column in outcome]
 
 
 def mangled(random: Random, value):

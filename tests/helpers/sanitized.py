@@ -26,6 +26,7 @@ INSIDE = "ENGINE_SANITIZED"
 WORLDS = ("--seed", "60000", "--worlds", "250")
 TESTS = (
     "tests/router_core/test_engine.py",
+    "tests/router_core/test_engine_calls.py",
     "tests/router_core/test_spread.py",
     "tests/sim/test_plane_rules.py",
     "tests/sim/test_planes_agree.py::test_stopping_between_any_two_events_changes_nothing",

@@ -7,34 +7,35 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections import Counter
 from copy import deepcopy
-from random import Random
 
 import numpy as np
 import pytest
-from engine_calls import ERRORS, FAR_NS, NODES, STATIONS, Caller, columns, i1, i4, i8, look, made, options, u1
+from made_engine import (
+    CALLS,
+    FAR_NS,
+    NODES,
+    ROUTE,
+    STATIONS,
+    columns,
+    ended,
+    finish,
+    i1,
+    i4,
+    i8,
+    look,
+    made,
+    options,
+    refusal,
+    refuses_everything,
+    u1,
+    with_a_way,
+)
 
-from router_core.engine import Engine, Run
+from router_core.engine import Engine
 
 BIG = 2**70
-ROUTE = (0, 3, 2, 4, 1)
 WRONG_COLUMNS = {"servers": 0, "fixed_ns": 0, "ps_per_byte": -1, "after_ns": -1, "discipline": 3, "spill_fixed_ns": -1}
-
-
-def with_a_way(**changes) -> Engine:
-    """An engine that knows one pair and its one way, at place 1."""
-    engine = made(**changes)
-    engine.pairs(i4(0), i4(1), i4(0))
-    engine.bind(0, [engine.intern(ROUTE)], [1])
-    return engine
-
-
-def finish(engine: Engine, until_ns: int, ways: list[int]) -> None:
-    """Run on, binding whatever is asked for."""
-    while engine.run(until_ns, 50) != Run.DONE:
-        for number, _, _ in engine.wanted(until_ns):
-            engine.bind(number, ways, [2] * len(ways))
 
 
 def drive(engine: Engine):
@@ -208,44 +209,10 @@ def test_what_was_submitted_may_be_overwritten():
     engine.submit(*batch)
     for column in batch:
         column[:] = np.iinfo(column.dtype).min
-    assert drive_on(engine) == drive_on(twin)
-
-
-def drive_on(engine: Engine):
-    finish(engine, FAR_NS, [1])
-    return look(engine)
+    assert ended(engine) == ended(twin)
 
 
 # Engines that are not, are not yet, or are no longer.
-
-CALLS = {
-    "pairs": (i4(0), i4(1), i4(0)),
-    "forget_ways": (),
-    "intern": (ROUTE,),
-    "bind": (0, [1], [1]),
-    "wanted": (5,),
-    "under_way": (),
-    "reroute": (),
-    "submit": (i8(FAR_NS), i4(0), i8(0), i1(0)),
-    "run": (2**61, 10),
-    "set_service": (i4(0), i8(5), i8(5)),
-    "set_servers": (i4(0), i4(5)),
-    "set_up": (i4(0), u1(0)),
-    "snapshot": (np.empty((6, STATIONS), dtype=np.int64),),
-    "outcome": (i8(), i1(), i4()),
-}
-
-
-def refusal(engine: Engine, name: str) -> str:
-    try:
-        getattr(engine, name)(*CALLS[name])
-    except ValueError as error:
-        return str(error)
-    return ""
-
-
-def refuses_everything(engine: Engine, why: str) -> bool:
-    return all(refusal(engine, name) == f"engine: {why}" for name in CALLS)
 
 
 def test_every_method_is_called_here():
@@ -322,7 +289,7 @@ def test_while_it_runs_it_refuses_every_other_thread():
         engine.submit(np.arange(count) * 50, zeros.astype(np.int32), zeros, zeros.astype(np.int8))
         return engine
 
-    quiet = drive_on(loaded())
+    quiet = ended(loaded())
     for _ in range(20):
         engine = loaded()
         runner = threading.Thread(target=engine.run, args=(FAR_NS, 10**9))
@@ -332,78 +299,6 @@ def test_while_it_runs_it_refuses_every_other_thread():
         refused = refuses_everything(engine, "is running in another thread") if runner.is_alive() else False
         runner.join()
         if refused:
-            assert drive_on(engine) == quiet
+            assert ended(engine) == quiet
             return
     pytest.fail("no call came while it was running")
-
-
-# Any calls at all.
-
-
-def called(engine: Engine, name: str, arguments):
-    """Return what a call gives, and what it leaves in its arguments."""
-    result = getattr(engine, name)(*arguments)
-    return result, [argument.tolist() for argument in arguments if isinstance(argument, np.ndarray)]
-
-
-def end(engine: Engine):
-    """Run on for a while, and return what is seen then; nothing if an instant was too far off."""
-    way = engine.intern(ROUTE)
-    until_ns = min(engine.now_ns + 50_000, 2**62)
-    try:
-        # A size mistaken for an instant makes many chunks: not all of them have to arrive.
-        for _ in range(200):
-            if engine.run(until_ns, 100) == Run.WANTS_WAYS:
-                for pair, _, _ in engine.wanted(until_ns):
-                    engine.bind(pair, [way], [1])
-    except OverflowError:
-        return None
-    return look(engine)
-
-
-def fuzzed(seed: int, counts: Counter[str]) -> bool:
-    """Make drawn calls, those that are not refused to a twin too, and compare; return whether the engine lived."""
-    random = Random(seed)
-    caller = Caller(random, random.choice((0.0, 0.1, 0.3, 0.6)))
-    chunk_bytes = random.choice((0, 2_048))
-    engine, twin = made(chunk_bytes=chunk_bytes), made(chunk_bytes=chunk_bytes)
-    for _ in range(300):
-        name, arguments = caller.draw()
-        before = deepcopy(arguments)
-        try:
-            found = called(engine, name, arguments)
-        except ERRORS as error:
-            counts[f"{name} refused"] += 1
-            if str(error) == "engine: has failed before":
-                assert refuses_everything(engine, "has failed before")
-                return False
-            continue
-        counts[name] += 1
-        assert called(twin, name, before) == found, name
-        caller.told(name, arguments, found[0], engine)
-        if name == "submit":
-            for column in arguments:
-                column.setflags(write=True)
-                column[:] = -1
-    ends = [end(one) for one in (engine, twin)]
-    assert ends[0] == ends[1]
-    if ends[0] is None:
-        return False
-    _, (submitted, delivered, refused, _, _), _, outcome = ends[0]
-    delivered_ns, refusal, _ = (np.array(column, dtype=np.int64) for column in outcome)
-    counts["delivered"] += delivered
-    assert submitted <= engine.handed_over
-    assert (delivered, refused) == (int((delivered_ns >= 0).sum()), int((refusal > 0).sum()))
-    assert not ((delivered_ns >= 0) & (refusal > 0)).any()
-    return True
-
-
-@pytest.mark.parametrize("first", range(0, 200, 50))
-def test_no_sequence_of_calls_harms_it(first):
-    counts: Counter[str] = Counter()
-    lived = sum(fuzzed(seed, counts) for seed in range(first, first + 50))
-    assert lived > 40
-    assert counts["delivered"] > 500
-    for name, arguments in CALLS.items():
-        assert counts[name] > 20
-        assert counts[f"{name} refused"] > 20 or not arguments
