@@ -16,7 +16,7 @@ SANITIZERS = [
     "-fno-sanitize-recover=undefined",
     "-fno-omit-frame-pointer",
 ]
-COMPILE = ["-O1", "-g", *SANITIZERS] if SANITIZE else ["-O3", "-g", "-finline-limit=2000", "--param=inline-unit-growth=400", "--param=large-function-growth=2000", "--param=max-inline-insns-single=2000", "--param=max-inline-insns-auto=200"]
+COMPILE = ["-O1", "-g", *SANITIZERS] if SANITIZE else ["-O3"]
 LINK = SANITIZERS if SANITIZE else []
 
 EXTENSIONS = [

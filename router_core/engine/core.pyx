@@ -117,7 +117,7 @@ cdef class Engine:
         _need(0 < count < 2**30, "has stations")
         _need(credit_bytes.shape[0] == credit_return_ns.shape[0], "columns of nodes have one length")
         _need(chunk_bytes == 0 or chunk_bytes >= 2**10, "chunk_bytes >= 1024")
-        _need(0 <= retries_max <= 1000 and 1 <= backoff_ns <= backoff_ns_max <= 10**18, "retries and back-off")
+        _need(0 <= retries_max <= 1000 and 1 <= backoff_ns <= backoff_ns_max <= DURATION_NS_MAX, "retries and back-off")
         _need(e.wheel.heads == NULL, "is made once")
         if wheel_init(&e.wheel) < 0:
             raise MemoryError
@@ -139,8 +139,8 @@ cdef class Engine:
         memset(e.more, 0, count * sizeof(More))
         for i in range(count):
             _need(1 <= servers[i] <= 10**6, "servers")
-            _need(1 <= fixed_ns[i] <= 10**18 and 0 <= after_ns[i] <= 10**18 and 0 <= spill_fixed_ns[i] <= 10**18, "times")
-            _need(0 <= ps_per_byte[i] <= 8_000_000 and 0 <= spill_ps_per_byte[i] <= 8_000_000, "rates")
+            _need(1 <= fixed_ns[i] <= DURATION_NS_MAX and 0 <= after_ns[i] <= DURATION_NS_MAX and 0 <= spill_fixed_ns[i] <= DURATION_NS_MAX, "times")
+            _need(0 <= ps_per_byte[i] <= PS_PER_BYTE_MAX and 0 <= spill_ps_per_byte[i] <= PS_PER_BYTE_MAX, "rates")
             _need(FIFO <= discipline[i] <= SHARING, "disciplines")
             station = &e.stations[i]
             station.more = &e.more[i]
@@ -176,7 +176,7 @@ cdef class Engine:
         self._credit_of_node = np.full(credit_bytes.shape[0], NONE, dtype=np.int32)
         for i in range(credit_bytes.shape[0]):
             if credit_bytes[i] >= 0:
-                _need(1 <= credit_return_ns[i] <= 10**18, "credit_return_ns")
+                _need(1 <= credit_return_ns[i] <= DURATION_NS_MAX, "credit_return_ns")
                 credit = &e.credits[e.credits_count]
                 credit.limit_bytes = credit_bytes[i]
                 credit.return_ns = credit_return_ns[i]
@@ -513,8 +513,8 @@ cdef class Engine:
     cdef int _check_rows(self, const Batch *batch, int64_t last_ns) except -1:
         cdef int64_t i
         for i in range(batch.count):
-            if not (last_ns <= batch.submitted_ns[i] <= 10**18 and 0 <= batch.pair[i] < self.state.pairs_count
-                    and 0 <= batch.payload_bytes[i] <= 2**40 and 0 <= batch.priority[i] < CLASSES):
+            if not (last_ns <= batch.submitted_ns[i] <= DURATION_NS_MAX and 0 <= batch.pair[i] < self.state.pairs_count
+                    and 0 <= batch.payload_bytes[i] <= PAYLOAD_BYTES_MAX and 0 <= batch.priority[i] < CLASSES):
                 raise ValueError(f"engine: row {i}")
             last_ns = batch.submitted_ns[i]
         return 0
@@ -586,7 +586,7 @@ cdef class Engine:
         _need(stations.shape[0] == fixed_ns.shape[0] == ps_per_byte.shape[0], "columns have one length")
         for i in range(stations.shape[0]):
             _need(0 <= stations[i] < e.station_count, "station")
-            _need(1 <= fixed_ns[i] <= 10**18 and 0 <= ps_per_byte[i] <= 8_000_000, "service")
+            _need(1 <= fixed_ns[i] <= DURATION_NS_MAX and 0 <= ps_per_byte[i] <= PS_PER_BYTE_MAX, "service")
         for i in range(stations.shape[0]):
             number = stations[i]
             station = &e.stations[number]

@@ -10,9 +10,16 @@ cdef extern from *:
     /* Virtual times of shared stations: 1/1024 ns, and products with counts of transfers, pass 64 bits. */
     typedef __int128 wide_t;
     #define NEVER INT64_MAX
+    /* As in router_core.units: typed, as literals of this size become Python's integers. */
+    #define DURATION_NS_MAX INT64_C(1000000000000000000)
+    #define PAYLOAD_BYTES_MAX (INT64_C(1) << 40)
+    #define PS_PER_BYTE_MAX 8000000
     """
     ctypedef long long wide_t
     int64_t NEVER
+    int64_t DURATION_NS_MAX
+    int64_t PAYLOAD_BYTES_MAX
+    int64_t PS_PER_BYTE_MAX
 
 cdef enum:
     NONE = -1
