@@ -138,7 +138,6 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
     takes_ns = service_ns(station.fixed_ns, station.ps_per_byte, chunk.payload_bytes)
     transfer.tag = share_tag(share.virtual_time, takes_ns)
     transfer.chunk = index
-    transfer.unused = 0
     i = share.count
     share.count += 1
     while i > 0:

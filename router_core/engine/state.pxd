@@ -116,7 +116,6 @@ cdef struct Queue:
 cdef struct Transfer:
     wide_t tag
     int32_t chunk
-    int32_t unused
 
 
 cdef struct Share:
@@ -128,7 +127,6 @@ cdef struct Share:
     int32_t count
     int32_t size
     int32_t alone         # the chunk that is served alone, its leaving planned, or NONE
-    int32_t unused
 
 
 cdef struct More:
@@ -151,7 +149,6 @@ cdef struct More:
     int8_t stopped
     int8_t processes
     int8_t buffered
-    int8_t unused
     int64_t buffer_bytes
     int64_t memory_bytes  # of those who wait in memory
     int64_t spill_fixed_ns
@@ -201,7 +198,6 @@ cdef struct Pair:
 cdef struct Way:
     int64_t weight
     int32_t route
-    int32_t unused
 
 
 cdef struct Batch:
@@ -232,7 +228,6 @@ cdef struct State:
     int64_t calls_for_ways
     int32_t wanted_pair       # whose ways must be bound before the next event
     int32_t failed_station    # with an instant beyond what is allowed
-    int32_t unused_too
 
     Station *stations
     More *more
@@ -257,7 +252,6 @@ cdef struct State:
     int32_t batches_count
     int32_t batches_size
     int32_t batch             # the one that is entering
-    int32_t unused
     int64_t row               # the next one of it to enter
     Coming coming[COMING]
     int64_t entry_ns          # when that is, or NEVER, and its key

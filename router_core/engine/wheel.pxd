@@ -60,16 +60,13 @@ cdef struct Node:
     uint8_t state
     uint8_t priority
     uint8_t place
-    uint8_t unused
     int32_t credit        # of the source, or NONE
-    int32_t pad
 
 
 cdef struct Opened:
     int64_t due_ns
     uint64_t key
     int32_t index
-    int32_t unused
 
 
 cdef struct Wheel:
@@ -93,7 +90,6 @@ cdef struct Wheel:
     int32_t free_node
     int32_t nodes_used
     int32_t nodes_size
-    int32_t unused
 
 
 cdef inline int wheel_init(Wheel *w) noexcept nogil:
@@ -177,7 +173,6 @@ cdef inline void open_append(Wheel *w, int32_t index) noexcept nogil:
     place.due_ns = w.nodes[index].due_ns
     place.key = w.nodes[index].key
     place.index = index
-    place.unused = 0
     w.open_count += 1
 
 
