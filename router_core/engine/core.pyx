@@ -12,12 +12,14 @@ from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from router_core.engine.fifo cimport fifo_plan, fifo_revoke, fifo_set_servers, fifo_settle, fifo_stop, lanes_open
-from router_core.engine.moves cimport DONE, FAILED, PAUSED, WANTS_WAYS, fail, pick, run
-from router_core.engine.priority cimport priority_stop, wake_at
-from router_core.engine.sharing cimport share_set_rate, share_set_servers, share_spent_ns, share_stop
+from router_core.engine.commands cimport (
+    mark_stop, reroute_chunk, set_servers, set_service, start_station, stop_marked,
+)
+from router_core.engine.fifo cimport fifo_settle, lanes_open
+from router_core.engine.moves cimport run
+from router_core.engine.sharing cimport share_spent_ns
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport INSTANT_BEYOND, Node, wheel_free, wheel_init, wheel_remove
+from router_core.engine.wheel cimport INSTANT_BEYOND, Node, wheel_free, wheel_init
 from router_core.spread cimport mix
 
 cdef extern from "stdlib.h":
@@ -32,11 +34,6 @@ _COLUMNS = frozenset((
     "servers", "fixed_ns", "ps_per_byte", "after_ns", "buffer_bytes", "spill_fixed_ns", "spill_ps_per_byte",
     "discipline", "processes",
 ))
-
-
-cdef inline bint has_route(Node *node) noexcept nogil:
-    # Whether it is a chunk on its way.
-    return (node.state == MOVING or node.state == QUEUED or node.state == SHARED) and node.route != NONE
 
 
 class Run(IntEnum):
@@ -431,34 +428,15 @@ cdef class Engine:
     def reroute(self):
         """Let chunks under way go over to their new way where it passes the station at which they arrived last."""
         cdef State *e = &self.state
-        cdef int32_t i, place, hop, passed
-        cdef Node *chunk
-        cdef Pair *pair
+        cdef int32_t i
+        cdef Node *node
         self._enter()
         for i in range(e.wheel.nodes_used):
-            chunk = &e.wheel.nodes[i]
-            _need(not has_route(chunk) or e.pairs[chunk.pair].generation == e.generation, "all ways are bound")
+            node = &e.wheel.nodes[i]
+            _need(not has_route(node) or e.pairs[node.pair].generation == e.generation, "all ways are bound")
         for i in range(e.wheel.nodes_used):
-            chunk = &e.wheel.nodes[i]
-            if not has_route(chunk):
-                continue
-            pair = &e.pairs[chunk.pair]
-            if pair.ways == 0:
-                continue
-            passed = 0
-            for hop in range(chunk.hop + 1):
-                passed += e.stations[e.arena[chunk.route + hop]].more.processes
-            place = pick(e, pair, number_of(chunk), chunk.failures)
-            hop = 0
-            while e.arena[place + hop] != NONE:
-                passed -= e.stations[e.arena[place + hop]].more.processes
-                if e.arena[place + hop] == e.arena[chunk.route + chunk.hop] and passed == 0:
-                    chunk.route = place
-                    chunk.hop = <uint16_t> hop
-                    if chunk.state == MOVING:
-                        chunk.next = e.arena[place + hop + 1]
-                    break
-                hop += 1
+            if has_route(&e.wheel.nodes[i]):
+                reroute_chunk(e, &e.wheel.nodes[i])
 
     # Exchanges.
 
@@ -579,8 +557,6 @@ cdef class Engine:
                     int64_t[::1] ps_per_byte not None):
         """Services that start from now on take this long."""
         cdef State *e = &self.state
-        cdef Station *station
-        cdef int32_t number
         cdef Py_ssize_t i
         self._enter()
         _need(stations.shape[0] == fixed_ns.shape[0] == ps_per_byte.shape[0], "columns have one length")
@@ -588,91 +564,35 @@ cdef class Engine:
             _need(0 <= stations[i] < e.station_count, "station")
             _need(1 <= fixed_ns[i] <= DURATION_NS_MAX and 0 <= ps_per_byte[i] <= PS_PER_BYTE_MAX, "service")
         for i in range(stations.shape[0]):
-            number = stations[i]
-            station = &e.stations[number]
-            if station.discipline == SHARING:
-                station.fixed_ns = fixed_ns[i]
-                share_set_rate(e, station, number, <int32_t> ps_per_byte[i], e.now_ns)
-            elif station.discipline == PRIORITY:
-                station.fixed_ns = fixed_ns[i]
-                station.ps_per_byte = <int32_t> ps_per_byte[i]
-            elif station.fixed_ns != fixed_ns[i] or station.ps_per_byte != ps_per_byte[i]:
-                fifo_revoke(e, station, e.now_ns)
-                station.fixed_ns = fixed_ns[i]
-                station.ps_per_byte = <int32_t> ps_per_byte[i]
-                fifo_plan(e, station, number, e.now_ns)
+            set_service(e, stations[i], fixed_ns[i], <int32_t> ps_per_byte[i])
         self._leave()
 
     def set_servers(self, int32_t[::1] stations not None, int32_t[::1] servers not None):
         """Stations have so many servers from now on."""
         cdef State *e = &self.state
-        cdef Station *station
         cdef Py_ssize_t i
         self._enter()
         _need(stations.shape[0] == servers.shape[0], "columns have one length")
         for i in range(stations.shape[0]):
             _need(0 <= stations[i] < e.station_count and 1 <= servers[i] <= 10**6, "servers")
         for i in range(stations.shape[0]):
-            station = &e.stations[stations[i]]
-            if station.more.servers == servers[i]:
-                continue
-            if station.discipline == FIFO:
-                fifo_set_servers(e, station, stations[i], servers[i], e.now_ns)
-            elif station.discipline == SHARING:
-                share_set_servers(e, station, stations[i], servers[i], e.now_ns)
-            else:
-                station.more.servers = servers[i]
-                if station.more.queue.waiting:
-                    wake_at(e, station, stations[i], e.now_ns)
+            set_servers(e, stations[i], servers[i])
         self._leave()
 
     def set_up(self, int32_t[::1] stations not None, uint8_t[::1] up not None):
         """Stations stop, and what is on them fails; or they return."""
         cdef State *e = &self.state
-        cdef Station *station
-        cdef Node *chunk
         cdef Py_ssize_t i
-        cdef int32_t index, number
-        cdef bint any_stops = False
         self._enter()
         _need(stations.shape[0] == up.shape[0], "columns have one length")
         for i in range(stations.shape[0]):
             _need(0 <= stations[i] < e.station_count, "station")
         for i in range(stations.shape[0]):
-            station = &e.stations[stations[i]]
             if up[i]:
-                station.more.stopped = 0
-                station.plain = station.discipline == FIFO and not station.more.buffered
-            elif not station.more.stopped:
-                station.more.stopped = STOPS_NOW
-                any_stops = True
-        if any_stops:
-            # Those on the stations, by one look at all chunks under way: who is in service has its end still before it.
-            # What it makes happen anew comes behind them, or in free places, and has no route.
-            for index in range(e.wheel.nodes_used):
-                chunk = &e.wheel.nodes[index]
-                if chunk.state != MOVING and chunk.state != QUEUED and chunk.state != SHARED:
-                    continue
-                number = e.arena[chunk.route + chunk.hop]
-                if e.stations[number].more.stopped != STOPS_NOW:
-                    continue
-                if chunk.state == MOVING and chunk.due_ns - e.stations[number].after_ns < e.now_ns:
-                    continue  # travels on
-                if chunk.state == MOVING:
-                    wheel_remove(&e.wheel, index)
-                e.stations[number].more.failed += 1
-                fail(e, index, number)
-            for i in range(stations.shape[0]):
-                station = &e.stations[stations[i]]
-                if station.more.stopped == STOPS_NOW:
-                    station.more.stopped = 1
-                    station.plain = 0
-                    if station.discipline == FIFO:
-                        fifo_stop(station, e.now_ns)
-                    elif station.discipline == PRIORITY:
-                        priority_stop(station, e.now_ns)
-                    else:
-                        share_stop(station, e.now_ns)
+                start_station(e, stations[i])
+            else:
+                mark_stop(e, stations[i])
+        stop_marked(e)
         self._leave()
 
     # What is seen.

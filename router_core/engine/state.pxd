@@ -270,6 +270,11 @@ cdef struct State:
     int64_t events
 
 
+cdef inline bint has_route(Node *node) noexcept nogil:
+    # Whether it is a chunk on its way.
+    return (node.state == MOVING or node.state == QUEUED or node.state == SHARED) and node.route != NONE
+
+
 cdef inline int64_t service_ns(int64_t fixed_ns, int64_t ps_per_byte, int64_t payload_bytes) noexcept nogil:
     # Below 2**62 + 2**60: the ranges of the arguments are checked before they come here.
     return fixed_ns + <int64_t> ((<uint64_t> payload_bytes * <uint64_t> ps_per_byte + 999) // 1000)
