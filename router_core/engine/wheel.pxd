@@ -42,6 +42,8 @@ cdef enum:
     WINDOWS_A_LOOK = 256
     MANY_NODES = 12
     SOME_NODES = 6
+    # More than these in the open window, and it is closed again: putting another one at its place would take too long.
+    TOO_MANY_NODES = 512
 
 
 cdef struct Node:
@@ -217,16 +219,6 @@ cdef inline void bucket_link(Wheel *w, int64_t bucket, int32_t index) noexcept n
         w.nodes[first].before = index
 
 
-cdef inline void wheel_push(Wheel *w, int32_t index) noexcept nogil:
-    # A node whose instant and key are set.
-    cdef int64_t bucket = w.nodes[index].due_ns >> w.shift
-    if bucket <= w.bucket:
-        open_insert(w, index)
-        return
-    w.waiting += 1
-    bucket_link(w, bucket, index)
-
-
 cdef inline void wheel_remove(Wheel *w, int32_t index) noexcept nogil:
     # A node that is due will not happen.
     cdef Node *node = &w.nodes[index]
@@ -345,9 +337,8 @@ cdef inline void spread_nodes(Wheel *w, int32_t index) noexcept nogil:
         index = after
 
 
-cdef inline void set_width(Wheel *w, int shift) noexcept nogil:
-    # Buckets of another width; the open window is done. All nodes lie after it.
-    cdef int64_t since_ns = (w.bucket + 1) << w.shift
+cdef inline int32_t detach_all(Wheel *w) noexcept nogil:
+    # All nodes, those of the open window too, in one list.
     cdef int64_t place
     cdef int32_t index, last
     cdef int32_t all_nodes = NO_NODE
@@ -360,10 +351,31 @@ cdef inline void set_width(Wheel *w, int shift) noexcept nogil:
             w.nodes[last].after = all_nodes
             all_nodes = index
     w.near_words = 0
+    while w.open_next < w.open_count:
+        index = w.opened[w.open_next].index
+        w.nodes[index].after = all_nodes
+        all_nodes = index
+        w.open_next += 1
+        w.waiting += 1
+    w.open_next = w.open_count = 0
+    return all_nodes
+
+
+cdef inline void set_width(Wheel *w, int shift, int64_t since_ns) noexcept nogil:
+    # Buckets of another width; nothing is due before `since_ns`.
+    cdef int32_t all_nodes = detach_all(w)
     w.shift = shift
     w.bucket = (since_ns >> shift) | (WINDOW - 1)
     spread_nodes(w, all_nodes)
     sort_open(w)
+
+
+cdef inline int narrower(int shift, int64_t nodes, int64_t windows) noexcept nogil:
+    # The width at which so many nodes in so many windows would be few.
+    while shift > 0 and nodes > MANY_NODES * windows:
+        shift -= 1
+        nodes >>= 1
+    return shift
 
 
 cdef inline void look_at_width(Wheel *w) noexcept nogil:
@@ -372,14 +384,27 @@ cdef inline void look_at_width(Wheel *w) noexcept nogil:
     if w.taken < 4 * w.waiting:
         return
     if w.taken > MANY_NODES * w.windows or (4 * w.put > w.taken and w.taken > 2 * w.windows):
-        shift = max(shift - 1, 0)
-        while shift > 0 and w.taken > (MANY_NODES * w.windows << (w.shift - shift)):
-            shift -= 1
+        shift = min(max(shift - 1, 0), narrower(shift, w.taken, w.windows))
     elif w.taken < SOME_NODES * w.windows and 16 * w.put < w.taken:
         shift = min(shift + 1, SHIFT_MAX)
     if shift != w.shift:
-        set_width(w, shift)
+        set_width(w, shift, (w.bucket + 1) << w.shift)
     w.windows = w.taken = w.put = 0
+
+
+cdef inline void wheel_push(Wheel *w, int32_t index) noexcept nogil:
+    # A node whose instant and key are set.
+    cdef int64_t due_ns = w.nodes[index].due_ns
+    cdef int64_t bucket = due_ns >> w.shift
+    if bucket <= w.bucket and w.open_count - w.open_next > TOO_MANY_NODES and w.shift > 0:
+        due_ns = min(due_ns, w.opened[w.open_next].due_ns)
+        set_width(w, narrower(w.shift, w.open_count - w.open_next, 1), due_ns)
+        bucket = w.nodes[index].due_ns >> w.shift
+    if bucket <= w.bucket:
+        open_insert(w, index)
+        return
+    w.waiting += 1
+    bucket_link(w, bucket, index)
 
 
 cdef inline bint open_far(Wheel *w, int64_t until_ns) noexcept nogil:
