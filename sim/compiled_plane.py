@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_core.engine import Engine, Run
+from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
 from router_core.network import Network
 from router_core.plan import Plan
@@ -96,8 +98,7 @@ class CompiledPlane:
         try:
             while (how := engine.run(until_ns, EVENTS_A_STRETCH)) != Run.DONE:
                 if how == Run.WANTS_WAYS:
-                    for pair, source, target in engine.wanted(until_ns):
-                        self._bind(pair, ways(self._network, self._plan, source, target))
+                    self._bind_wanted(engine.wanted(until_ns))
         except OverflowError as error:
             raise self._beyond(error) from None
 
@@ -109,7 +110,8 @@ class CompiledPlane:
             match command:
                 case SetPlan(plan, reroute):
                     # All ways first: a plan that is refused leaves the old one in force.
-                    under_way = engine.under_way() if reroute else []
+                    # By endpoints, so that of several pairs without a lawful way all planes name the same one.
+                    under_way = sorted(engine.under_way(), key=itemgetter(1, 2)) if reroute else []
                     found = [(pair, ways(self._network, plan, source, target)) for pair, source, target in under_way]
                     self._plan = plan
                     engine.forget_ways()
@@ -161,6 +163,17 @@ class CompiledPlane:
         outcome = Outcome(np.empty(count, np.int64), np.empty(count, np.int8), np.empty(count, np.int32))
         self._engine.outcome(outcome.delivered_ns, outcome.refusal, outcome.retries)
         return outcome
+
+    def _bind_wanted(self, wanted: list[tuple[int, int, int]]) -> None:
+        """Give pairs their ways: the one that is wanted now, which comes first, and those wanted soon."""
+        for position, (pair, source, target) in enumerate(wanted):
+            try:
+                self._bind(pair, ways(self._network, self._plan, source, target))
+            except BadInputError:
+                if position == 0:
+                    raise
+                # Not yet wanted: it is asked for again when it is, unless another is found wrong before.
+                return
 
     def _bind(self, pair: int, found: Ways | None) -> None:
         """Give a pair of endpoints its ways under the plan in force; what has no weight is never taken."""

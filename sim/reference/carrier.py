@@ -146,7 +146,10 @@ class Carrier:
 
     def set_plan(self, plan: PlanInForce, *, reroute: bool) -> None:
         """Put a plan in force, before all moves; raises `BadInputError`, and then changes nothing."""
-        turns = [(chunk, self._turn(chunk, plan)) for chunk in self._under_way.values()] if reroute else []
+        under_way = list(self._under_way.values()) if reroute else []
+        # By endpoints, so that of several pairs without a lawful way all planes name the same one.
+        under_way.sort(key=lambda chunk: (chunk.exchange.source, chunk.exchange.target))
+        turns = [(chunk, self._turn(chunk, plan)) for chunk in under_way]
         for chunk, turn in turns:
             if turn is not None:
                 chunk.way, chunk.hop = turn
