@@ -245,7 +245,9 @@ def test_an_interrupt_ends_all_and_leaves_the_earlier_result(tmp_path, day, jobs
     assert replay(day, out, "--brain", "ecmp") == 0
     before = contents(tmp_path)
     words = ["replay", "--trace", str(SAMPLE), "--out", str(out), "--data-plane", "simpy", "--jobs", jobs]
-    command = [sys.executable, "-c", "from exchange_router.main import run; run()", *words]
+    # What is started in a shell's background ignores the signal, and so would all that it starts in turn.
+    heeding = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{heeding}; from exchange_router.main import run; run()", *words]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as running:
         assert running.stderr.readline().startswith("checking")
         time.sleep(2)
