@@ -2,6 +2,8 @@
 
 Whoever calls has checked what users gave, and named what was wrong; the checks here are the last line, so that no
 call from Python, however wrong, reads or writes out of bounds. They raise `ValueError`.
+
+A long file, as an extension class cannot be spread over several: what the calls do lies in the modules beside it.
 """
 from enum import IntEnum
 from operator import index

@@ -7,7 +7,7 @@ from router_core.engine.priority cimport priority_arrive, priority_decide, wake_
 from router_core.engine.sharing cimport share_arrive, share_leave
 from router_core.engine.state cimport *
 from router_core.engine.wheel cimport (
-    INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, wheel_open, wheel_push, wheel_remove,
+    INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, wheel_open, wheel_push,
 )
 from router_core.spread cimport mix
 

@@ -1,5 +1,5 @@
 # What the engine keeps: chunks under way, stations, and small containers of theirs. All plain C, used without the GIL.
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
