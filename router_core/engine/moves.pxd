@@ -1,13 +1,13 @@
 # How a chunk moves: enters, is admitted, arrives, fails, is delivered. The rules are those of docs/adr/0007.
 from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
-from libc.stdlib cimport realloc
 
 from router_core.engine.fifo cimport fifo_arrive
 from router_core.engine.priority cimport priority_arrive, priority_decide, wake_at
 from router_core.engine.sharing cimport share_arrive, share_leave
 from router_core.engine.state cimport *
 from router_core.engine.wheel cimport (
-    INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, wheel_open, wheel_push,
+    INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, roomier, wheel_open,
+    wheel_push,
 )
 from router_core.spread cimport mix
 
@@ -26,19 +26,16 @@ cdef enum:
 
 cdef inline int32_t file_new(State *e) noexcept nogil:
     cdef int32_t index = e.free_file
-    cdef int32_t size
-    cdef File *grown
+    cdef void *grown
     if index != NONE:
         e.free_file = e.files[index].next_free
         return index
     if e.files_used == e.files_size:
-        size = 2 * e.files_size if e.files_size else 256
-        grown = <File *> realloc(e.files, size * sizeof(File))
+        grown = roomier(e.files, &e.files_size, 256, sizeof(File))
         if grown == NULL:
             e.wheel.trouble = NO_MEMORY
             return NONE
-        e.files = grown
-        e.files_size = size
+        e.files = <File *> grown
     e.files_used += 1
     return e.files_used - 1
 

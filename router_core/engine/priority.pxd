@@ -1,11 +1,10 @@
 # PRIORITY stations: who is served next is known only when a server falls free, so those who wait queue class by class, and
 # the station decides once an instant, after all that moves then. It is woken for that only while somebody waits.
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.stdlib cimport realloc
 
 from router_core.engine.fifo cimport fifo_takes, judge
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport NO_MEMORY, Node
+from router_core.engine.wheel cimport NO_MEMORY, Node, roomier
 
 
 cdef inline void wake_at(State *e, Station *station, int32_t number, int64_t time_ns) noexcept nogil:
@@ -58,8 +57,7 @@ cdef inline void priority_decide(State *e, Station *station, int32_t number, int
 cdef inline void priority_arrive(State *e, Station *station, int32_t number, int32_t index, int64_t now_ns) noexcept nogil:
     cdef Queue *queue = station.more.queue
     cdef Node *chunk = &e.wheel.nodes[index]
-    cdef int32_t size
-    cdef int32_t *grown
+    cdef void *grown
     # Is there anything else at this instant? All that an instant causes for itself lies in the open window already, or will
     # be put there by what does.
     cdef bint more_now = e.entry_ns == now_ns or (
@@ -74,13 +72,11 @@ cdef inline void priority_arrive(State *e, Station *station, int32_t number, int
     chunk.state = QUEUED
     if station.more.buffered:
         if queue.newcomers_count == queue.newcomers_size:
-            size = 2 * queue.newcomers_size if queue.newcomers_size else 4
-            grown = <int32_t *> realloc(queue.newcomers, size * sizeof(int32_t))
+            grown = roomier(queue.newcomers, &queue.newcomers_size, 4, sizeof(int32_t))
             if grown == NULL:
                 e.wheel.trouble = NO_MEMORY
                 return
-            queue.newcomers = grown
-            queue.newcomers_size = size
+            queue.newcomers = <int32_t *> grown
         queue.newcomers[queue.newcomers_count] = index
         queue.newcomers_count += 1
     list_append(e, &queue.lists[chunk.priority], index)

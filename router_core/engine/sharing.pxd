@@ -3,10 +3,9 @@
 # and one wake-up do. The wake-up moves: an early one is kept and looks again, so a change costs no event mostly.
 # Who finds the station empty is planned as at a FIFO station: one event, unless somebody joins before it leaves.
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.stdlib cimport realloc
 
 from router_core.engine.state cimport *
-from router_core.engine.wheel cimport INSTANT_BEYOND, NO_MEMORY, Node, wheel_remove
+from router_core.engine.wheel cimport INSTANT_BEYOND, NO_MEMORY, Node, roomier, wheel_remove
 
 cdef extern from *:
     """
@@ -119,17 +118,15 @@ cdef inline void share_arrive(State *e, Station *station, int32_t number, int32_
     cdef Share *share = station.more.share
     cdef Node *chunk = &e.wheel.nodes[index]
     cdef Transfer transfer
-    cdef Transfer *grown
-    cdef int32_t i, parent, size
+    cdef void *grown
+    cdef int32_t i, parent
     cdef int64_t takes_ns
     if share.count == share.size:
-        size = 2 * share.size if share.size else 4
-        grown = <Transfer *> realloc(share.heap, size * sizeof(Transfer))
+        grown = roomier(share.heap, &share.size, 4, sizeof(Transfer))
         if grown == NULL:
             e.wheel.trouble = NO_MEMORY
             return
-        share.heap = grown
-        share.size = size
+        share.heap = <Transfer *> grown
     share_settle(station, now_ns)
     share_join(e, station)
     share_update(station, now_ns)

@@ -117,22 +117,28 @@ cdef inline void wheel_free(Wheel *w) noexcept nogil:
     free(w.spare)
 
 
+cdef inline void *roomier(void *items, int32_t *size, int32_t first, size_t item_bytes) noexcept nogil:
+    # The same items with room for twice as many, or for the first ones; NULL, and nothing has changed, without memory.
+    cdef int32_t wanted = 2 * size[0] if size[0] else first
+    cdef void *grown = realloc(items, wanted * item_bytes)
+    if grown != NULL:
+        size[0] = wanted
+    return grown
+
+
 cdef inline int32_t node_new(Wheel *w) noexcept nogil:
     # May move all nodes.
     cdef int32_t index = w.free_node
-    cdef int32_t size
-    cdef Node *grown
+    cdef void *grown
     if index != NO_NODE:
         w.free_node = w.nodes[index].next
         return index
     if w.nodes_used == w.nodes_size:
-        size = 2 * w.nodes_size if w.nodes_size else 1024
-        grown = <Node *> realloc(w.nodes, size * sizeof(Node))
+        grown = roomier(w.nodes, &w.nodes_size, 1024, sizeof(Node))
         if grown == NULL:
             w.trouble = NO_MEMORY
             return NO_NODE
-        w.nodes = grown
-        w.nodes_size = size
+        w.nodes = <Node *> grown
     w.nodes_used += 1
     return w.nodes_used - 1
 

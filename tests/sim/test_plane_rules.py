@@ -2,6 +2,8 @@
 
 Seven stations take 7 ns: an exchange submitted at t arrives at the heart at t + 2 and at a line l at t + 3; what leaves
 the heart at e is delivered at e + 4. All planes must give these integers.
+
+A long file, so that the rules are read and tested in one order, that of the document.
 """
 
 from __future__ import annotations
