@@ -54,7 +54,7 @@ class RoutingGraph:
         if not arcs:
             return self
         more = np.array(arcs, dtype=np.int32)
-        return _compressed(
+        return compressed(
             np.concatenate((self.arc_tail, more[:, 0])),
             np.concatenate((self.arc_head, more[:, 1])),
             np.concatenate((self.arc_station, more[:, 2])),
@@ -96,12 +96,13 @@ def routing_graph(network: Network, *, process_at_first_centre: bool = False) ->
     add(STATES * source + READY, STATES * target + ARRIVED, network.line_station[lines])
     add(STATES * source + READY_PROCESSED, STATES * target + ARRIVED_PROCESSED, network.line_station[lines])
 
-    return _compressed(np.concatenate(tail), np.concatenate(head), np.concatenate(station), STATES * network.node_count)
+    return compressed(np.concatenate(tail), np.concatenate(head), np.concatenate(station), STATES * network.node_count)
 
 
-def _compressed(
+def compressed(
     tails: NDArray[np.integer], heads: NDArray[np.integer], stations: NDArray[np.integer], states: int
 ) -> RoutingGraph:
+    """Return the graph of these arcs, which may come in any order, over so many states."""
     order = np.lexsort((stations, heads, tails))
     counts = np.bincount(tails, minlength=states)
     return RoutingGraph(

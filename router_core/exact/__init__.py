@@ -1,0 +1,1 @@
+"""Optima by linear programming (HiGHS): the yardstick of every split, used offline, in tests and as a fallback."""

@@ -1,0 +1,1 @@
+"""Where routes can run, and the few paths a pair that plans choose from."""
