@@ -1,10 +1,12 @@
 """The k cheapest loopless paths of many pairs, for `router_core.paths.k_shortest`.
 
 Yen's algorithm as Lawler divides it: each accepted path splits the part of the path space that it was taken from, so
-no path is found twice. A part's candidate is its cheapest continuation along the tree of shortest ways to the exit, and
-is looked at only when it is the cheapest of all: mostly that continuation is free of loops, and no search is needed.
-Else A* searches the part with the distance along the tree as its estimate, and stops at the first state from where
-the tree is free of loops.
+no path is found twice. A part's candidate is its cheapest continuation along the tree of shortest ways to the exit;
+where that is free of loops, as mostly, no search is needed. Else A* searches the part, once its bound is the least of
+all: the distance along the tree is the estimate, a state from where the tree is free of loops ends the search, and so
+does a cost above that of k paths already seen. Measured on 3,080 pairs of 56 nodes for k = 8: A* at once for each part
+that the tree does not serve took half as long again, and a search that is put off when another part looks cheaper
+begins anew so often that nothing is won.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 INFINITE = np.int64(2**63 - 1)
+# What is known of a candidate's way along the tree.
+FREE, BLOCKED = -1, -2
 
 
 @njit(cache=True)
@@ -96,6 +100,18 @@ def _tree_is_free(state, root, best, arc_head, mark, stamp):  # type: ignore[no-
 
 
 @njit(cache=True)
+def _keep(cheapest, cost):  # type: ignore[no-untyped-def]
+    """Insert a cost among the cheapest ones, ascending; the last falls out."""
+    place = len(cheapest) - 1
+    if cost >= cheapest[place]:
+        return
+    while place > 0 and cheapest[place - 1] > cost:
+        cheapest[place] = cheapest[place - 1]
+        place -= 1
+    cheapest[place] = cost
+
+
+@njit(cache=True)
 def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop nest
     arc_start: NDArray[np.int64],
     arc_tail: NDArray[np.int32],
@@ -138,6 +154,8 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
     heap_item = np.empty(len(arc_head) + 1, np.int32)
     # States of the root of a deviation carry its stamp in `mark`; those that A* reached carry its stamp in `seen`.
     mark, seen = np.zeros(states, np.int64), np.zeros(states, np.int64)
+    # Arcs that accepted paths took from the spur have it in `taken`.
+    taken = np.zeros(len(arc_head), np.int64)
     stamp, search = np.int64(0), np.int64(0)
     reached = np.empty(states, np.int64)
     came_by = np.empty(states, np.int32)
@@ -146,11 +164,14 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
     before = np.empty((k, states), np.int64)
     length = np.empty(k, np.int64)
     shared = np.empty((k, k), np.int64)
-    # Candidates of the pair at hand, one a part of its path space: the root is that of `parent` up to arc `place`.
-    # `tail` is where the arcs after the root are kept, or -1 if they are `first` and the tree's way, not yet looked at.
-    room = 64
+    # Candidates of the pair at hand, one a part of its path space, in the order in which they were made; infinite bound
+    # if there is nothing more to find. The root is that of `parent` up to arc `place_of`. The arcs after it are kept
+    # from `tail` on; or `tail` says that they are `first` and the tree's way, which is free of loops or is not.
+    room = k * states + 1
     bound, parent, place_of = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32)
     first, tail, tail_length = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room, np.int64)
+    # Costs of the k cheapest paths seen so far, ascending: what costs more than the last need not be looked at.
+    cheapest = np.empty(k, np.int64)
     tails = np.empty(1024, np.int32)
     # Paths in the order of work.
     found_start = np.zeros(pairs * k + 1, np.int64)
@@ -180,8 +201,10 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
         if distance[start] == INFINITE:
             continue
         candidates, tails_used, accepted = 1, 0, 0
-        bound[0], parent[0], place_of[0], first[0], tail[0] = distance[start], -1, 0, best[start], -1
-        while accepted < k and candidates > 0:
+        bound[0], parent[0], place_of[0], first[0], tail[0] = distance[start], -1, 0, best[start], FREE
+        cheapest[:] = INFINITE
+        cheapest[0] = distance[start]
+        while accepted < k:
             chosen = 0
             for other in range(1, candidates):
                 if bound[other] < bound[chosen]:
@@ -189,67 +212,68 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
             if bound[chosen] == INFINITE:
                 break
             of, place = parent[chosen], place_of[chosen]
-            if tail[chosen] < 0 and of >= 0:
+            if tail[chosen] == BLOCKED:
                 stamp += 1
                 for index in range(place + 1):
                     mark[arc_tail[arcs[of, index]]] = stamp
                 spur = arc_tail[arcs[of, place]]
-                if not _tree_is_free(arc_head[first[chosen]], root, best, arc_head, mark, stamp):
-                    # A* over this part of the path space. The spur has no arc that another accepted path took there.
-                    search += 1
-                    size, goal = 0, -1
-                    for arc in range(arc_start[spur], arc_start[spur + 1]):
+                # A* over this part of the path space. The spur has no arc that another accepted path took there.
+                # A state from where the tree is free ends a path, so it need not be left: no ancestor's tree was.
+                search += 1
+                size, goal, least = 0, -1, cheapest[k - 1]
+                for other in range(accepted):
+                    if shared[of, other] >= place:
+                        taken[arcs[other, place]] = stamp
+                state, done = spur, before[of, place]
+                while True:
+                    for arc in range(arc_start[state], arc_start[state + 1]):
                         head = arc_head[arc]
-                        if mark[head] == stamp or distance[head] == INFINITE:
+                        if mark[head] == stamp or distance[head] == INFINITE or taken[arc] == stamp:
                             continue
-                        taken = False
-                        for other in range(accepted):
-                            if shared[of, other] >= place and arcs[other, place] == arc:
-                                taken = True
-                        total = before[of, place] + arc_cost[arc]
-                        if not taken and (seen[head] != search or total < reached[head]):
-                            seen[head], reached[head], came_by[head] = search, total, arc
-                            _push(heap_key, heap_item, size, total + distance[head], head)
+                        total = done + arc_cost[arc]
+                        key = total + distance[head]
+                        # Of equal ones the first is kept, but the limit itself may be reached.
+                        if key > least or (key == least and goal >= 0):
+                            continue
+                        if seen[head] == search and total >= reached[head]:
+                            continue
+                        seen[head], reached[head], came_by[head] = search, total, arc
+                        if _tree_is_free(head, root, best, arc_head, mark, stamp):
+                            goal, least = head, key
+                        else:
+                            _push(heap_key, heap_item, size, key, head)
                             size += 1
-                    while size > 0:
-                        key, state = heap_key[0], heap_item[0]
+                    # Leave out what was reached more cheaply since.
+                    while size > 0 and heap_key[0] > reached[heap_item[0]] + distance[heap_item[0]]:
                         _pop(heap_key, heap_item, size)
                         size -= 1
-                        if key > reached[state] + distance[state]:
-                            continue
-                        # A state of the search on the tree's way from here would have been looked at before.
-                        if _tree_is_free(state, root, best, arc_head, mark, stamp):
-                            goal = state
-                            break
-                        for arc in range(arc_start[state], arc_start[state + 1]):
-                            head = arc_head[arc]
-                            if mark[head] == stamp or distance[head] == INFINITE:
-                                continue
-                            total = reached[state] + arc_cost[arc]
-                            if seen[head] != search or total < reached[head]:
-                                seen[head], reached[head], came_by[head] = search, total, arc
-                                _push(heap_key, heap_item, size, total + distance[head], head)
-                                size += 1
-                    if goal < 0:
-                        bound[chosen] = INFINITE
-                        continue
-                    if tails_used + states > len(tails):
-                        tails = np.concatenate((tails, np.empty(len(tails) + states, np.int32)))
-                    count = 0
-                    state = goal
-                    while state != spur:
-                        count += 1
-                        state = arc_tail[came_by[state]]
-                    tail[chosen], tail_length[chosen] = tails_used, count
-                    state = goal
-                    for index in range(count):
-                        tails[tails_used + count - 1 - index] = came_by[state]
-                        state = arc_tail[came_by[state]]
-                    tails_used += count
-                    worse = reached[goal] + distance[goal] > bound[chosen]
-                    bound[chosen] = reached[goal] + distance[goal]
-                    if worse:
-                        continue
+                    if size == 0 or heap_key[0] > least or (heap_key[0] == least and goal >= 0):
+                        break
+                    state = heap_item[0]
+                    done = reached[state]
+                    _pop(heap_key, heap_item, size)
+                    size -= 1
+                if goal < 0:
+                    bound[chosen] = INFINITE
+                    continue
+                if tails_used + states > len(tails):
+                    tails = np.concatenate((tails, np.empty(len(tails) + states, np.int32)))
+                count = 0
+                state = goal
+                while state != spur:
+                    count += 1
+                    state = arc_tail[came_by[state]]
+                tail[chosen], tail_length[chosen] = tails_used, count
+                state = goal
+                for index in range(count):
+                    tails[tails_used + count - 1 - index] = came_by[state]
+                    state = arc_tail[came_by[state]]
+                tails_used += count
+                worse = least > bound[chosen]
+                bound[chosen] = least
+                _keep(cheapest, least)
+                if worse:
+                    continue
             # Accept it: the root, the arcs kept or the first one, then the tree.
             new = accepted
             accepted += 1
@@ -261,7 +285,7 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
             if of >= 0:
                 total = before[of, place]
                 state = arc_tail[arcs[of, place]]
-                if tail[chosen] < 0:
+                if tail[chosen] == FREE:
                     arcs[new, count], before[new, count] = first[chosen], total
                     total += arc_cost[first[chosen]]
                     state = arc_head[first[chosen]]
@@ -293,29 +317,17 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
             if accepted == k:
                 break
             # Split the part it came from: what is left of it, and one part for each later arc.
-            candidates -= 1
-            bound[chosen], parent[chosen], place_of[chosen] = (
-                bound[candidates],
-                parent[candidates],
-                place_of[candidates],
-            )
-            first[chosen], tail[chosen] = first[candidates], tail[candidates]
-            tail_length[chosen] = tail_length[candidates]
-            while candidates + count - place > len(bound):
-                more = len(bound)
-                bound = np.concatenate((bound, np.empty(more, np.int64)))
-                parent = np.concatenate((parent, np.empty(more, np.int32)))
-                place_of = np.concatenate((place_of, np.empty(more, np.int32)))
-                first = np.concatenate((first, np.empty(more, np.int32)))
-                tail = np.concatenate((tail, np.empty(more, np.int64)))
-                tail_length = np.concatenate((tail_length, np.empty(more, np.int64)))
+            bound[chosen] = INFINITE
             stamp += 1
             for index in range(place):
                 mark[arc_tail[arcs[new, index]]] = stamp
+            for other in range(new):
+                if shared[new, other] >= place:
+                    taken[arcs[other, place]] = stamp
             for index in range(place, count):
                 own = arcs[new, index]
                 spur = arc_tail[own]
-                mark[spur] = stamp
+                mark[spur], taken[own] = stamp, stamp
                 least, by = INFINITE, -1
                 if index > place:
                     by = best[spur] if best[spur] != own else second[spur]
@@ -328,20 +340,17 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
                 if by < 0:
                     for arc in range(arc_start[spur], arc_start[spur + 1]):
                         head = arc_head[arc]
-                        if mark[head] == stamp or distance[head] == INFINITE:
+                        if mark[head] == stamp or distance[head] == INFINITE or taken[arc] == stamp:
                             continue
                         key = before[new, index] + arc_cost[arc] + distance[head]
-                        if key >= least:
-                            continue
-                        taken = False
-                        for other in range(accepted):
-                            if shared[new, other] >= index and arcs[other, index] == arc:
-                                taken = True
-                        if not taken:
+                        if key < least:
                             least, by = key, arc
-                if by >= 0:
+                if by >= 0 and least <= cheapest[k - 1]:
                     bound[candidates], parent[candidates], place_of[candidates] = least, new, index
-                    first[candidates], tail[candidates] = by, -1
+                    first[candidates], tail[candidates] = by, BLOCKED
+                    if _tree_is_free(arc_head[by], root, best, arc_head, mark, stamp):
+                        tail[candidates] = FREE
+                        _keep(cheapest, least)
                     candidates += 1
         pair_start[pair + 1] = accepted
     for pair in range(pairs):
