@@ -19,12 +19,11 @@ from router_core.errors import BadInputError
 from router_core.exact.linear_programme import INFINITE, LinearProgramme
 from router_core.paths.path_set import PathSet
 from router_core.paths.unit_load import checked_unit_load
+from router_core.splits.problem import cheapest_open, checked_churn, checked_start, open_paths, traffic_share
 from router_core.splits.split import Split, checked_demand
 
 # How far above the least peak the cheapest split may lie, relatively: the tolerance of the rows that hold it.
 PEAK_SLACK: Final = 1e-9
-# Of the sum of a pair's given shares.
-SHARE_TOLERANCE: Final = 1e-6
 
 
 def best_split(
@@ -66,7 +65,9 @@ def best_split(
     loads = checked_unit_load(unit_load, paths.space)
     programme = _PathProgramme(paths, loads, checked_demand(demand, paths, len(loads))[None], np.ones(1))
     if churn_max is not None:
-        programme.limit_churn(_checked_start(paths, start), _checked_churn(churn_max))
+        if start is None:
+            raise BadInputError("start", "must be given where churn_max is", None)
+        programme.limit_churn(checked_start(paths, start), checked_churn(churn_max))
     return programme.solve(worst_case=False, tie_by_cost=tie_by_cost)
 
 
@@ -110,54 +111,6 @@ def best_split_for_set(
     used = chances > 0
     programme = _PathProgramme(paths, loads, matrices[used], chances[used])
     return programme.solve(worst_case=worst_case, tie_by_cost=tie_by_cost)
-
-
-def traffic_share(demand: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each pair's share of all demand (R, D), as (D,); components count alike, and empty ones not at all."""
-    total = demand.sum(axis=1, keepdims=True)
-    there = total[:, 0] > 0
-    return (demand[there] / total[there]).mean(axis=0) if there.any() else np.zeros(demand.shape[1])
-
-
-def open_paths(paths: PathSet, unit_load: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which paths pass no closed station, bool (P,), for loads (R, S)."""
-    closed = np.isinf(unit_load.max(axis=0))
-    shut = np.zeros(len(paths.path_station) + 1, dtype=np.int64)
-    np.cumsum(closed[paths.path_station], out=shut[1:])
-    return np.asarray(shut[paths.path_start[1:]] == shut[paths.path_start[:-1]])
-
-
-def cheapest_open(paths: PathSet, usable: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return shares (P,) that put every pair on its cheapest usable path, the first of equals."""
-    order = np.lexsort((np.arange(paths.path_count), paths.path_cost, ~usable, paths.path_pair))
-    first = order[np.unique(paths.path_pair[order], return_index=True)[1]]
-    shares = np.zeros(paths.path_count)
-    shares[first[usable[first]]] = 1.0
-    return shares
-
-
-def _checked_start(paths: PathSet, start: NDArray[np.floating] | None) -> NDArray[np.float64]:
-    if start is None:
-        raise BadInputError("start", "must be given where churn_max is", None)
-    shares = np.asarray(start, dtype=np.float64)
-    if shares.shape != (paths.path_count,):
-        raise BadInputError("start", f"must be of shape ({paths.path_count},)", np.shape(start))
-    total = np.bincount(paths.path_pair, shares, paths.pair_count)
-    right = np.isclose(total, 1.0, rtol=0, atol=SHARE_TOLERANCE) | (total == 0)
-    negative = np.bincount(paths.path_pair, ~(shares >= 0), paths.pair_count) > 0
-    for rule, broken in (("must not be negative", negative), ("must sum to 1, or be 0", ~right)):
-        if broken.any():
-            pair = int(np.flatnonzero(broken)[0])
-            name = paths.space.pair_name(int(paths.source[pair]), int(paths.target[pair]))
-            found = shares[paths.pair_start[pair] : paths.pair_start[pair + 1]].tolist()
-            raise BadInputError(f"start shares of {name}", rule, found)
-    return shares
-
-
-def _checked_churn(churn_max: float) -> float:
-    if not 0 <= churn_max <= 1:
-        raise BadInputError("churn_max", "must lie in 0..1", churn_max)
-    return float(churn_max)
 
 
 class _PathProgramme:

@@ -1,0 +1,95 @@
+"""The best split for the peak: shares of every path that keep the busiest station as idle as they can."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.kernels.split_sweeps import add_load, peak_sweeps
+from router_core.splits.churn import Descent, Swept
+from router_core.splits.problem import checked_start, traffic_share
+from router_core.splits.solver import GAP, SWEEPS_MAX, SplitSolver
+from router_core.splits.split import Split, checked_demand
+
+# What ties may weigh, as a part of the gap: enough to decide between equals, too little to spoil the peak.
+TIE_PART: Final = 0.1
+NO_FEES: Final = np.empty(0)
+
+
+class PeakSolver(SplitSolver):
+    """Splits demand so that the peak utilisation is least; ties go to the cheaper paths.
+
+    A soft maximum of the stations' utilisation is minimised pair by pair, ever sharper, until a bound by
+    linear-programming duality shows that the peak is within the wanted gap of the best: block coordinate descent on an
+    exponential potential (Plotkin, Shmoys and Tardos, Mathematics of Operations Research 20, 1995), with shifts that
+    are solved for in place of steps of a given length. Most programmes take three to ten sweeps.
+    `router_core.exact.path_programme` solves the same exactly.
+    """
+
+    def solve(
+        self,
+        demand: NDArray[np.floating] | Sequence[float],
+        *,
+        gap: float = GAP,
+        start: NDArray[np.floating] | None = None,
+        churn_max: float | None = None,
+    ) -> Split:
+        """Return shares whose peak is within `gap` of the least, and the bound that says so.
+
+        Parameters
+        ----------
+        demand : float (D,) or (R, D)
+            Finite, >= 0.
+        gap : float
+            Relative distance to the bound at which to stop, > 0. Gaps far below 1e-4 belong to the exact programme;
+            where the solver gets no further, the answer's own gap says how far it got.
+        start : float (P,), optional
+            Shares to begin with, those of an earlier split: then little changes where little must.
+        churn_max : float, optional
+            How much of all traffic may leave the open paths that it has in `start`, 0 .. 1. The bound then holds for
+            splits within this limit.
+
+        Raises
+        ------
+        BadInputError
+            Naming what is malformed.
+        """
+        values = checked_demand(demand, self.paths, len(self.unit_load))
+        return self._solve(values, traffic_share(values), gap, start, churn_max)
+
+    def utilisation(
+        self, demand: NDArray[np.floating] | Sequence[float], shares: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Return the utilisation of every station, (S,), when these shares (P,) carry the demand on open paths."""
+        values = checked_demand(demand, self.paths, len(self.unit_load))
+        held = self._open.held(checked_start(self.paths, shares))
+        load = np.zeros(self.paths.space.station_count)
+        add_load(self._open.path_start, self._open.path_station, self._open.use(values), held, load)
+        return load
+
+    def _descent(
+        self, demand: NDArray[np.float64], weight: NDArray[np.float64], held: NDArray[np.float64], gap: float
+    ) -> Descent:
+        paths, use, tie = self._open, self._open.use(demand), self._open.tie(weight, TIE_PART * gap)
+
+        def descent(begin: NDArray[np.float64], fee: float, sweeps_max: int | None) -> Swept:
+            shares = begin.copy()
+            value, _, bound, sweeps = peak_sweeps(
+                paths.pair_start,
+                paths.path_start,
+                paths.path_station,
+                use,
+                tie,
+                held,
+                fee * weight if fee > 0 else NO_FEES,
+                self.paths.space.station_count,
+                gap,
+                SWEEPS_MAX if sweeps_max is None else sweeps_max,
+                shares,
+            )
+            return Swept(shares, value, bound, sweeps)
+
+        return descent
