@@ -22,7 +22,7 @@ help:
 
 # Three stamps: what runs needs, what development needs on top, and the benchmarks' peers. All with hashes.
 # A change of an extension's source alone rebuilds it.
-EXTENSIONS := $(wildcard router_core/*.pyx router_core/*.pxd router_core/engine/*.pyx router_core/engine/*.pxd)
+EXTENSIONS := $(foreach room,router_core router_core/engine router_core/table,$(wildcard $(room)/*.pyx $(room)/*.pxd))
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

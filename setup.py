@@ -21,7 +21,7 @@ LINK = SANITIZERS if SANITIZE else []
 
 EXTENSIONS = [
     Extension(name, [f"{name.replace('.', '/')}.pyx"], extra_compile_args=COMPILE, extra_link_args=LINK)
-    for name in ("router_core.spread", "router_core.engine.core")
+    for name in ("router_core.spread", "router_core.engine.core", "router_core.table.route_table")
 ]
 
 DIRECTIVES = {

@@ -28,5 +28,4 @@ def spread(int64_t exchange_id, int64_t salt, int64_t total):
         raise ValueError(f"spread: total must be at least 1, got {total}")
     if exchange_id < 0 or salt < 0:
         raise ValueError(f"spread: ids must not be negative, got {exchange_id} and {salt}")
-    cdef uint64_t mixed = mix(mix(<uint64_t>exchange_id) ^ (<uint64_t>salt))
-    return <int64_t>(mixed % <uint64_t>total)
+    return ticket(<uint64_t>exchange_id, <uint64_t>salt, <uint64_t>total)

@@ -9,7 +9,7 @@ from router_core.engine.wheel cimport (
     INSTANT_BEYOND, NO_MEMORY, Node, Opened, Wheel, node_free, node_new, open_insert, prefetch, roomier, wheel_open,
     wheel_push,
 )
-from router_core.spread cimport mix
+from router_core.spread cimport ticket
 
 cdef enum:
     NOT_REFUSED = 0
@@ -144,12 +144,12 @@ cdef inline void release(State *e, int32_t index) noexcept nogil:
 
 cdef inline int32_t pick(State *e, Pair *pair, int32_t number, int32_t attempt) noexcept nogil:
     # `Choice.pick`: by the hash of the id, then round and round. Ways of no weight are not bound.
-    cdef int64_t ticket
+    cdef int64_t drawn
     cdef int32_t place = 0
     if pair.ways > 1:
-        ticket = <int64_t> (mix(mix(<uint64_t> number)) % <uint64_t> pair.weight)
-        while ticket >= e.ways[pair.first_way + place].weight:
-            ticket -= e.ways[pair.first_way + place].weight
+        drawn = ticket(<uint64_t> number, 0, <uint64_t> pair.weight)
+        while drawn >= e.ways[pair.first_way + place].weight:
+            drawn -= e.ways[pair.first_way + place].weight
             place += 1
         place = (place + attempt) % pair.ways
     return e.ways[pair.first_way + place].route

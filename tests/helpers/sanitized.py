@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "sanitized"
-EXTENSIONS = ("router_core.spread", "router_core.engine.core")
+EXTENSIONS = ("router_core.spread", "router_core.engine.core", "router_core.table.route_table")
 INSIDE = "ENGINE_SANITIZED"
 # In every fifty worlds there is a crowd: whatever grows has to grow.
 WORLDS = ("--seed", "60000", "--worlds", "250")
@@ -28,6 +28,7 @@ TESTS = (
     "tests/router_core/test_engine.py",
     "tests/router_core/test_engine_calls.py",
     "tests/router_core/test_spread.py",
+    "tests/router_core/test_route_table.py",
     "tests/sim/test_plane_rules.py",
     "tests/sim/test_planes_agree.py::test_stopping_between_any_two_events_changes_nothing",
 )
