@@ -1,8 +1,13 @@
 """Sweeps over pairs that move shares from dear paths to cheap ones: the inner loops of the split solvers.
 
-Both solvers minimise a sum of convex functions of the stations' utilisation plus a linear cost of paths, pair by pair
-(Gauss and Seidel): a price a station, and for each pair that gains enough a shift between two paths that makes their
-prices equal. Between sweeps all pairs are priced once at the same prices, which gives a lower bound by duality.
+Both solvers minimise a sum of convex functions of the stations' utilisation plus a cost of paths, pair by pair (Gauss
+and Seidel): every station has a price, and for each pair that gains enough a shift between two paths makes their
+prices equal. Between sweeps all pairs are priced at the same prices, which bounds the optimum by duality.
+
+Indices are unsigned where they are read in the innermost loops: numba then leaves out the step for negative ones, a
+sixth of the time.
+
+Names of sizes: R components of demand, M matrices, D pairs, P paths, S stations, K visits of paths to stations.
 """
 
 from __future__ import annotations
@@ -19,6 +24,8 @@ SHARPNESS_GROWTH = 2.0
 SHARPNESS_MAX = 1e9
 # Part of the wanted gap that may stay unbalanced over all pairs together without a shift.
 UNBALANCED = 0.02
+# Part of the wanted gap that the stations of low price may cost the bound, all together: they count as free.
+FREE = 1e-3
 # Sweeps without a better answer after which prices get sharper, whatever the other signs say.
 PATIENCE = 30
 TRIALS = 8
@@ -27,62 +34,55 @@ OVERSHOOT = 1.1
 
 
 @njit(cache=True)
-def fill_use(
+def fill_load(
     pair_start: NDArray[np.int64],
     path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
+    path_station: NDArray[np.uint32],
     unit_load: NDArray[np.float64],
     demand: NDArray[np.float64],
-    use: NDArray[np.float64],
-) -> None:
-    """Write what all of a pair's demand would use of each station of each of its paths.
-
-    Parameters
-    ----------
-    unit_load : float64 (R, S)
-    demand : float64 (R, D)
-    use : float64 (K,), written
-        Parallel to `path_station`.
-    """
-    for pair in range(len(pair_start) - 1):
-        first, last = path_start[pair_start[pair]], path_start[pair_start[pair + 1]]
-        amount = demand[0, pair]
-        for k in range(first, last):
-            use[k] = amount * unit_load[0, path_station[k]]
-        for component in range(1, len(demand)):
-            amount = demand[component, pair]
-            for k in range(first, last):
-                use[k] += amount * unit_load[component, path_station[k]]
-
-
-@njit(cache=True)
-def add_load(
-    path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
-    use: NDArray[np.float64],
     shares: NDArray[np.float64],
     load: NDArray[np.float64],
 ) -> None:
-    """Add the utilisation (S,) that shares (P,) cause."""
-    for path in range(len(shares)):
-        share = shares[path]
-        if share > 0.0:
-            for k in range(path_start[path], path_start[path + 1]):
-                load[path_station[k]] += share * use[k]
+    """Write the utilisation that shares (P,) cause, load (M, S), by unit_load (R, S) and demand (M, R, D)."""
+    flow = np.empty(load.shape[1])
+    load[:] = 0.0
+    for m in range(len(demand)):
+        for r in range(len(unit_load)):
+            flow[:] = 0.0
+            for pair in range(len(pair_start) - 1):
+                for path in range(pair_start[pair], pair_start[pair + 1]):
+                    amount = shares[path] * demand[m, r, pair]
+                    if amount > 0.0:
+                        for k in range(path_start[path], path_start[path + 1]):
+                            flow[path_station[k]] += amount
+            for s in range(len(flow)):
+                load[m, s] += flow[s] * unit_load[r, s]
 
 
 @njit(cache=True)
-def _make_whole(pair_start, path_start, path_station, use, shares, load):  # type: ignore[no-untyped-def]
-    """Scale each pair's shares to sum to one, as they did before many roundings, and work out the load anew."""
+def make_whole(pair_start: NDArray[np.int64], otherwise: NDArray[np.float64], shares: NDArray[np.float64]) -> None:
+    """Scale each pair's shares (P,) to sum to one, or copy them from `otherwise` where there are none."""
+    for pair in range(len(pair_start) - 1):
+        first, last = pair_start[pair], pair_start[pair + 1]
+        total = 0.0
+        for path in range(first, last):
+            total += shares[path]
+        for path in range(first, last):
+            shares[path] = shares[path] / total if total > 0.0 else otherwise[path]
+
+
+@njit(cache=True)
+def wrong_shares(pair_start: NDArray[np.int64], shares: NDArray[np.float64], tolerance: float) -> int:
+    """Return the first pair with a share that is negative or no number, or whose sum is neither 0 nor 1; or -1."""
     for pair in range(len(pair_start) - 1):
         total = 0.0
         for path in range(pair_start[pair], pair_start[pair + 1]):
+            if not shares[path] >= 0.0:
+                return pair
             total += shares[path]
-        if total > 0.0:
-            for path in range(pair_start[pair], pair_start[pair + 1]):
-                shares[path] /= total
-    load[:] = 0.0
-    add_load(path_start, path_station, use, shares, load)
+        if total != 0.0 and not abs(total - 1.0) <= tolerance:
+            return pair
+    return -1
 
 
 @njit(cache=True)
@@ -97,7 +97,7 @@ def _fees(pair_start, start, stay, shares):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _delay(u, curve, station):  # type: ignore[no-untyped-def]
-    """Return value, slope and curvature of a station's cost at utilisation u; `sim`'s queues, `router_core.delay`."""
+    """Return value, slope and curvature of a station's cost at utilisation u (`router_core.delay`)."""
     linear, queue, power, knee = curve[0, station], curve[1, station], curve[2, station], curve[3, station]
     v = min(u, knee)
     left = 1.0 - v
@@ -121,50 +121,47 @@ def _delay(u, curve, station):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _cost(shares, linear, load, curve):  # type: ignore[no-untyped-def]
-    """Cost of all stations and paths."""
-    total = 0.0
-    for s in range(len(load)):
-        total += _delay(load[s], curve, s)[0]
-    for path in range(len(shares)):
-        total += shares[path] * linear[path]
-    return total
-
-
-@njit(cache=True)
 def _price_pairs(  # type: ignore[no-untyped-def]
-    pair_start, path_start, path_station, use, linear, scale, start, stay, fee_scale, shares, price, cost, least, listed
-):
-    """Price every pair at fixed prices of stations.
+    pair_start, path_pair, station_start, station_path, unit_load, demand,
+    weight, extra, scale, start, stay, fee_scale, shares, price, free, least, cost, listed,
+):  # fmt: skip
+    """Price every pair at fixed prices of the stations; those up to `free` count as nothing.
 
-    Returns the sum over pairs of the least priced use (without `linear`; with `stay` of the best stay or leave), the
-    sum of what moving could gain (with it), and how many pairs could gain more than `least` (written to `listed`).
+    Returns the sum over pairs of the least priced use (without `extra`; with `stay` of the better of staying and
+    leaving), the sum of what moving could gain (with it), and how many pairs could gain more than `least`: `listed`.
     """
+    cost[:] = 0.0
+    for m in range(len(price)):
+        for station in range(price.shape[1]):
+            if price[m, station] > free:
+                for r in range(len(unit_load)):
+                    priced = price[m, station] * unit_load[r, station]
+                    if priced > 0.0:
+                        for place in range(station_start[station], station_start[station + 1]):
+                            path = station_path[place]
+                            cost[path] += priced * demand[m, r, path_pair[path]]
     bound, gain, count = 0.0, 0.0, 0
     held = len(stay) > 0
     for pair in range(len(pair_start) - 1):
         first, last = pair_start[pair], pair_start[pair + 1]
-        cheapest, cheapest_cost, total = np.inf, np.inf, 0.0
-        for path in range(first, last):
-            priced = 0.0
-            for k in range(path_start[path], path_start[path + 1]):
-                priced += price[path_station[k]] * use[k]
-            cheapest = min(cheapest, priced)
-            cost[path] = priced
-            priced += scale * linear[path]
-            cheapest_cost = min(cheapest_cost, priced)
-            total += shares[path] * priced
         if first == last:
             continue
+        factor = scale * weight[pair]
+        cheapest, cheapest_cost, total = np.inf, np.inf, 0.0
+        for path in range(first, last):
+            priced = cost[path] + factor * extra[path]
+            cheapest = min(cheapest, cost[path])
+            cheapest_cost = min(cheapest_cost, priced)
+            total += shares[path] * priced
         if held:
             fee = stay[pair] * fee_scale
-            bounded, best, free = 0.0, 0.0, 1.0
+            bounded, best, moving = 0.0, 0.0, 1.0
             for path in range(first, last):
                 bounded += start[path] * min(cost[path], cheapest + fee)
-                best += start[path] * min(cost[path] + scale * linear[path], cheapest_cost + fee)
+                best += start[path] * min(cost[path] + factor * extra[path], cheapest_cost + fee)
                 total += fee * max(start[path] - shares[path], 0.0)
-                free -= start[path]
-            cheapest, cheapest_cost = bounded + free * cheapest, best + free * cheapest_cost
+                moving -= start[path]
+            cheapest, cheapest_cost = bounded + moving * cheapest, best + moving * cheapest_cost
         bound += cheapest
         gain += total - cheapest_cost
         if total - cheapest_cost > least:
@@ -174,34 +171,72 @@ def _price_pairs(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _path_price(path, pair, path_start, path_station, unit_load, demand, price):  # type: ignore[no-untyped-def]
+    """What all of a pair's demand would pay for the stations of a path."""
+    total = 0.0
+    for m in range(len(demand)):
+        for r in range(len(unit_load)):
+            priced = 0.0
+            for k in range(path_start[path], path_start[path + 1]):
+                priced += price[m, path_station[k]] * unit_load[r, path_station[k]]
+            total += priced * demand[m, r, pair]
+    return total
+
+
+@njit(cache=True)
+def _difference(path, to, path_start, path_station, visits, station):  # type: ignore[no-untyped-def]
+    """List the stations that only one of two paths visits, those that lose first; return how many lose, and all.
+
+    Visits are counted, as a path of the platform may pass a node's station twice.
+    """
+    for k in range(path_start[to], path_start[to + 1]):
+        visits[path_station[k]] += 1
+    size = 0
+    for k in range(path_start[path], path_start[path + 1]):
+        if visits[path_station[k]] > 0:
+            visits[path_station[k]] -= 1
+        else:
+            station[size] = path_station[k]
+            size += 1
+    lose = size
+    for k in range(path_start[to], path_start[to + 1]):
+        if visits[path_station[k]] > 0:
+            visits[path_station[k]] -= 1
+            station[size] = path_station[k]
+            size += 1
+    return lose, size
+
+
+@njit(cache=True)
 def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop nest
-    pair_start, path_start, path_station, use, linear, scale, start, stay, fee_scale, shares,
-    price, load, sharpness, reference, curve, least, listed, count, cost, mark, station, amount, trial,
+    pair_start, path_start, path_station, unit_load, demand, weight, extra, scale, start, stay, fee_scale,
+    shares, price, load, factor, sharpness, reference, curve, least,
+    cost, listed, count, visits, station, amount, trial,
 ):  # fmt: skip
-    """Equalise the paths of the listed pairs, one pair after the other, at prices that follow each shift."""
+    """Equalise the paths of the listed pairs, one pair after the other, at prices that follow each shift.
+
+    Prices are ``factor[m] * exp(sharpness[m] * (load - reference[m]))``, or slopes of `curve` where there is one.
+    """
     held = len(stay) > 0
     exponential = curve.shape[1] == 0
     for place in range(count):
         pair = listed[place]
         first, last = pair_start[pair], pair_start[pair + 1]
         fee = stay[pair] * fee_scale if held else 0.0
-        to = first
-        cheapest = np.inf
+        linear = scale * weight[pair]
+        to, cheapest = first, np.inf
         for path in range(first, last):
-            priced = scale * linear[path]
-            for k in range(path_start[path], path_start[path + 1]):
-                priced += price[path_station[k]] * use[k]
-            cost[path] = priced
+            cost[path] = _path_price(path, pair, path_start, path_station, unit_load, demand, price)
+            priced = cost[path] + linear * extra[path]
             if held and shares[path] >= start[path]:
                 priced += fee
             if priced < cheapest:
-                cheapest = priced
-                to = path
+                to, cheapest = path, priced
         for path in range(first, last):
             if path == to or shares[path] <= 0.0:
                 continue
             most = shares[path]
-            leaving, arriving = scale * linear[path], scale * linear[to]
+            leaving, arriving = linear * extra[path], linear * extra[to]
             if held:
                 # The fee is due for what leaves its start; where that begins the cost has a kink, and a shift stops.
                 if shares[path] > start[path]:
@@ -211,45 +246,38 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                     arriving += fee
                 else:
                     most = min(most, start[to] - shares[to])
-            if most * (cost[path] - scale * linear[path] + leaving - cheapest) <= least:
+            if most * (cost[path] + leaving - cheapest) <= least:
                 continue
-            # What differs between the two: `size` stations, the first `split` of which lose.
-            mark_now = mark[0] + 1
-            mark[0] = mark_now
-            for k in range(path_start[to], path_start[to + 1]):
-                mark[1 + path_station[k]] = mark_now
-            size = 0
-            for k in range(path_start[path], path_start[path + 1]):
-                if mark[1 + path_station[k]] == mark_now:
-                    mark[1 + path_station[k]] = 0
-                else:
-                    station[size], amount[size] = path_station[k], -use[k]
-                    size += 1
-            split = size
-            for k in range(path_start[to], path_start[to + 1]):
-                if mark[1 + path_station[k]] == mark_now:
-                    station[size], amount[size] = path_station[k], use[k]
-                    size += 1
+            lose, size = _difference(path, to, path_start, path_station, visits, station)
+            for m in range(len(demand)):
+                for j in range(size):
+                    amount[m, j] = 0.0
+                    for r in range(len(unit_load)):
+                        amount[m, j] += demand[m, r, pair] * unit_load[r, station[j]]
             # Newton's method on the ratio of the two prices, in logarithms: exponential prices make that nearly linear,
             # and where it is not it overshoots first and then comes back from above.
             shift, done = 0.0, False
             for attempt in range(TRIALS):
                 dear, dear_slope, cheap, cheap_slope = leaving, 0.0, arriving + 1e-300, 0.0
-                for j in range(size):
-                    used = abs(amount[j])
-                    u = load[station[j]] + shift * amount[j]
-                    if exponential:
-                        priced = exp(sharpness * (u - reference))
-                        slope = sharpness * priced
-                    else:
-                        _, priced, slope = _delay(u, curve, station[j])
-                    trial[j] = priced
-                    if j < split:
-                        dear += priced * used
-                        dear_slope += slope * used * used
-                    else:
-                        cheap += priced * used
-                        cheap_slope += slope * used * used
+                for m in range(len(demand)):
+                    for j in range(size):
+                        s = station[j]
+                        used = amount[m, j]
+                        moved = -shift * used if j < lose else shift * used
+                        if not exponential:
+                            _, priced, slope = _delay(load[m, s] + moved, curve, s)
+                        else:
+                            priced = price[m, s]
+                            if attempt > 0:
+                                priced = factor[m] * exp(sharpness[m] * (load[m, s] + moved - reference[m]))
+                            slope = sharpness[m] * priced
+                        trial[m, j] = priced
+                        if j < lose:
+                            dear += priced * used
+                            dear_slope += slope * used * used
+                        else:
+                            cheap += priced * used
+                            cheap_slope += slope * used * used
                 if attempt == 0:
                     if dear <= cheap:
                         break
@@ -258,45 +286,53 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                     break
                 slope = dear_slope / dear + cheap_slope / cheap
                 ratio = log(dear / cheap)
-                moved = shift + ratio / slope if slope * most > 1e-12 * abs(ratio) else most
-                if moved >= most:
+                wanted = shift + ratio / slope if slope * most > 1e-12 * abs(ratio) else most
+                if wanted >= most:
                     if shift == most:
                         done = True
                         break
-                    moved = most
-                shift = max(moved, 0.0)
+                    wanted = most
+                shift = max(wanted, 0.0)
                 if shift == 0.0:
                     break
             if not done:
                 continue
             if shift == shares[path]:
-                shares[to] += shares[path]
+                shares[to] += shift
                 shares[path] = 0.0
             else:
                 shares[path] -= shift
                 shares[to] += shift
-            for j in range(size):
-                load[station[j]] += shift * amount[j]
-                price[station[j]] = trial[j]
-            cheapest = scale * linear[to] + (fee if held and shares[to] >= start[to] else 0.0)
-            for k in range(path_start[to], path_start[to + 1]):
-                cheapest += price[path_station[k]] * use[k]
+            for m in range(len(demand)):
+                for j in range(size):
+                    used = shift * amount[m, j]
+                    load[m, station[j]] += -used if j < lose else used
+                    price[m, station[j]] = trial[m, j]
+            cheapest = _path_price(to, pair, path_start, path_station, unit_load, demand, price) + linear * extra[to]
+            if held and shares[to] >= start[to]:
+                cheapest += fee
 
 
 @njit(cache=True)
-def peak_sweeps(
+def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop
     pair_start: NDArray[np.int64],
     path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
-    use: NDArray[np.float64],
-    tie: NDArray[np.float64],
+    path_station: NDArray[np.uint32],
+    path_pair: NDArray[np.uint32],
+    station_start: NDArray[np.int64],
+    station_path: NDArray[np.uint32],
+    unit_load: NDArray[np.float64],
+    demand: NDArray[np.float64],
+    chance: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    extra: NDArray[np.float64],
+    tie: float,
     start: NDArray[np.float64],
     stay: NDArray[np.float64],
-    stations: int,
     gap: float,
     sweeps_max: int,
     shares: NDArray[np.float64],
-) -> tuple[float, float, float, int]:
+):
     """Minimise the peak utilisation; indices are the caller's to check.
 
     The stations' prices are exponential in utilisation (a soft maximum): at the prices of its minimum every pair uses
@@ -305,10 +341,17 @@ def peak_sweeps(
 
     Parameters
     ----------
-    use : float64 (K,)
-        Utilisation of each station of each path by all of the pair's demand.
-    tie : float64 (P,)
-        Cost of a path by which ties are broken, >= 0, as a share of the peak: it is scaled by the best peak so far.
+    path_pair : uint32 (P,)
+        Pair of each path.
+    station_start, station_path : int64 (S + 1,), uint32 (K,)
+        The paths that visit each station, once for each visit.
+    unit_load : float64 (R, S)
+        Utilisation by one unit of each component, finite.
+    demand : float64 (M, R, D)
+    chance : float64 (M,) or (0,)
+        Weights of the matrices in the mean of their peaks, which sum to one; none to minimise the worst peak.
+    weight : float64 (D,), extra : float64 (P,), tie : float
+        Ties are broken by ``tie * weight * extra``, as a share of the peak.
     start : float64 (P,)
         Shares that `stay` compares with; not read where `stay` is empty.
     stay : float64 (D,) or (0,)
@@ -316,127 +359,179 @@ def peak_sweeps(
     gap : float
         Stop when peak and fees are within this share of their bound.
     shares : float64 (P,), written
-        Where to begin; then the best shares found.
+        Where to begin, of sum one where there is a path; then the best shares found.
 
     Returns
     -------
-    peak, fees, bound, sweeps
+    peak, fees, bound, sweeps : float, float, float, int
         `bound` is below peak + fees of every other split.
     """
-    load, price = np.zeros(stations), np.zeros(stations)
-    paths, pairs = len(shares), len(pair_start) - 1
+    matrices, stations, pairs, paths = len(demand), unit_load.shape[1], len(pair_start) - 1, len(shares)
+    average = len(chance) > 0
+    load, price = np.zeros((matrices, stations)), np.zeros((matrices, stations))
     cost, listed = np.empty(paths), np.empty(pairs, np.int64)
-    mark, station = np.zeros(stations + 1, np.int64), np.empty(2 * stations, np.int64)
-    amount, trial = np.empty(2 * stations), np.empty(2 * stations)
+    size = 2 * np.diff(path_start).max() if paths > 0 else 0
+    visits, station = np.zeros(stations, np.int32), np.empty(size, np.int64)
+    amount, trial = np.empty((matrices, size)), np.empty((matrices, size))
     curve = np.empty((0, 0))
+    peak, mean = np.empty(matrices), np.empty(matrices)
+    factor, sharp, reference = np.ones(matrices), np.empty(matrices), np.empty(matrices)
     best_shares = shares.copy()
-    add_load(path_start, path_station, use, shares, load)
-    best, best_bound = np.inf, 0.0
-    sharpness, tie_part, idle, sweep = SHARPNESS_FIRST, 1.0, 0, 0
+    fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
+    best, best_bound, sharpness, tie_part, idle, sweep = np.inf, 0.0, SHARPNESS_FIRST, 1.0, 0, 0
     while True:
-        peak, fees = load.max(), _fees(pair_start, start, stay, shares)
+        for m in range(matrices):
+            peak[m] = load[m].max()
+        objective = (chance * peak).sum() if average else peak.max()
+        fees = _fees(pair_start, start, stay, shares)
         before = best - best_bound
-        if peak + fees < best:
-            best = peak + fees
+        if objective + fees < best:
+            best = objective + fees
             best_shares[:] = shares
-        if peak <= 0.0:
+        if objective <= 0.0:
             break
-        total, mean = 0.0, 0.0
-        for s in range(stations):
-            price[s] = exp(sharpness * (load[s] / peak - 1.0))
-            total += price[s]
-            mean += price[s] * load[s]
-        mean /= total
-        # Prices sum to `total` here, and to one in the bound: what is not priced by stations is scaled to match.
-        scale = tie_part * best * total
+        total = 0.0
+        for m in range(matrices):
+            reference[m] = (peak[m] if peak[m] > 0.0 else 1.0) if average else objective
+            sharp[m] = sharpness / reference[m]
+            own, mean[m] = 0.0, 0.0
+            for s in range(stations):
+                price[m, s] = exp(sharp[m] * (load[m, s] - reference[m]))
+                own += price[m, s]
+                mean[m] += price[m, s] * load[m, s]
+            if average:
+                factor[m] = chance[m] / own
+                price[m] *= factor[m]
+                mean[m] *= factor[m]
+                own = chance[m]
+            total += own
+        # Prices sum to `total` here, and to one in the bound.
+        soft = mean.sum() / total
+        scale = tie * tie_part * best * total
         least = UNBALANCED * gap * best * total / pairs
+        free = FREE * gap * total / (matrices * stations)
         bound, gain, count = _price_pairs(
-            pair_start, path_start, path_station, use, tie, scale, start, stay, total, shares, price, cost, least,
-            listed,
+            pair_start, path_pair, station_start, station_path, unit_load, demand,
+            weight, extra, scale, start, stay, total, shares, price, free, least, cost, listed,
         )  # fmt: skip
         bound, gain = bound / total, gain / total
         best_bound = max(best_bound, bound)
         if best - best_bound <= gap * best or sweep >= sweeps_max or sharpness > SHARPNESS_MAX:
             break
         idle = idle + 1 if best - best_bound > 0.99 * before else 0
-        blunt, imbalance = peak - mean, mean + fees - bound
+        blunt, imbalance = objective - soft, soft + fees - bound
         if imbalance > 0.25 * gap * best and gain < 0.5 * imbalance:
             tie_part *= 0.25  # ties hold traffic where the peak would have it move
         elif blunt > 0.5 * imbalance or idle >= PATIENCE:
             sharpness *= SHARPNESS_GROWTH
             idle = 0
-            for s in range(stations):
-                price[s] = exp(sharpness * (load[s] / peak - 1.0))
+            for m in range(matrices):
+                sharp[m] = sharpness / reference[m]
+                own = 0.0
+                for s in range(stations):
+                    price[m, s] = exp(sharp[m] * (load[m, s] - reference[m]))
+                    own += price[m, s]
+                if average:
+                    factor[m] = chance[m] / own
+                    price[m] *= factor[m]
         _shift_pairs(
-            pair_start, path_start, path_station, use, tie, scale, start, stay, total, shares,
-            price, load, sharpness / peak, peak, curve, 0.25 * least, listed, count, cost, mark, station, amount, trial,
+            pair_start, path_start, path_station, unit_load, demand, weight, extra, scale, start, stay, total,
+            shares, price, load, factor, sharp, reference, curve, 0.25 * least,
+            cost, listed, count, visits, station, amount, trial,
         )  # fmt: skip
         sweep += 1
     shares[:] = best_shares
-    _make_whole(pair_start, path_start, path_station, use, shares, load)
-    peak, fees = load.max(), _fees(pair_start, start, stay, shares)
-    return peak, fees, min(best_bound, peak + fees), sweep
+    make_whole(pair_start, best_shares, shares)
+    fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
+    for m in range(matrices):
+        peak[m] = load[m].max()
+    objective = (chance * peak).sum() if average else peak.max()
+    fees = _fees(pair_start, start, stay, shares)
+    return objective, fees, min(best_bound, objective + fees), sweep
 
 
 @njit(cache=True)
-def delay_sweeps(
+def _cost(pair_start, shares, weight, extra, load, curve):  # type: ignore[no-untyped-def]
+    """Cost of all stations and paths."""
+    total = 0.0
+    for s in range(load.shape[1]):
+        total += _delay(load[0, s], curve, s)[0]
+    for pair in range(len(pair_start) - 1):
+        for path in range(pair_start[pair], pair_start[pair + 1]):
+            total += shares[path] * weight[pair] * extra[path]
+    return total
+
+
+@njit(cache=True)
+def delay_sweeps(  # type: ignore[no-untyped-def]
     pair_start: NDArray[np.int64],
     path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
-    use: NDArray[np.float64],
-    linear: NDArray[np.float64],
+    path_station: NDArray[np.uint32],
+    path_pair: NDArray[np.uint32],
+    station_start: NDArray[np.int64],
+    station_path: NDArray[np.uint32],
+    unit_load: NDArray[np.float64],
+    demand: NDArray[np.float64],
     curve: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    extra: NDArray[np.float64],
     start: NDArray[np.float64],
     stay: NDArray[np.float64],
     gap: float,
     sweeps_max: int,
     shares: NDArray[np.float64],
-) -> tuple[float, float, float, int]:
+):
     """Minimise the sum of the stations' convex costs and the paths' linear ones; indices are the caller's to check.
 
     Parameters
     ----------
-    linear : float64 (P,)
-        Cost of a path if all of the pair's demand takes it.
+    demand : float64 (1, R, D)
     curve : float64 (4, S)
         Linear part, queueing part, power and knee of each station's cost of utilisation (`router_core.delay`).
+    weight : float64 (D,), extra : float64 (P,)
+        A path costs ``weight * extra`` if all of the pair's demand takes it.
     others
         As in `peak_sweeps`.
 
     Returns
     -------
-    cost, fees, bound, sweeps
+    cost, fees, bound, sweeps : float, float, float, int
     """
-    stations = curve.shape[1]
-    load, price = np.zeros(stations), np.zeros(stations)
-    paths, pairs = len(shares), len(pair_start) - 1
+    stations, pairs, paths = unit_load.shape[1], len(pair_start) - 1, len(shares)
+    load, price = np.zeros((1, stations)), np.zeros((1, stations))
     cost, listed = np.empty(paths), np.empty(pairs, np.int64)
-    mark, station = np.zeros(stations + 1, np.int64), np.empty(2 * stations, np.int64)
-    amount, trial = np.empty(2 * stations), np.empty(2 * stations)
+    size = 2 * np.diff(path_start).max() if paths > 0 else 0
+    visits, station = np.zeros(stations, np.int32), np.empty(size, np.int64)
+    amount, trial = np.empty((1, size)), np.empty((1, size))
+    none = np.empty(0)
     best_shares = shares.copy()
-    add_load(path_start, path_station, use, shares, load)
+    fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
     best, best_bound, sweep = np.inf, 0.0, 0
     while True:
-        value, fees = _cost(shares, linear, load, curve), _fees(pair_start, start, stay, shares)
+        value = _cost(pair_start, shares, weight, extra, load, curve)
+        fees = _fees(pair_start, start, stay, shares)
         for s in range(stations):
-            _, price[s], _ = _delay(load[s], curve, s)
+            _, price[0, s], _ = _delay(load[0, s], curve, s)
         if value + fees < best:
             best = value + fees
             best_shares[:] = shares
         least = UNBALANCED * gap * best / max(pairs, 1)
         _, gain, count = _price_pairs(
-            pair_start, path_start, path_station, use, linear, 1.0, start, stay, 1.0, shares, price, cost, least, listed
-        )
+            pair_start, path_pair, station_start, station_path, unit_load, demand,
+            weight, extra, 1.0, start, stay, 1.0, shares, price, 0.0, least, cost, listed,
+        )  # fmt: skip
         # The cost is convex: no shares are better than these by more than moving at fixed prices would gain.
         best_bound = max(best_bound, value + fees - gain)
         if best - best_bound <= gap * best or sweep >= sweeps_max:
             break
         _shift_pairs(
-            pair_start, path_start, path_station, use, linear, 1.0, start, stay, 1.0, shares,
-            price, load, 0.0, 0.0, curve, 0.25 * least, listed, count, cost, mark, station, amount, trial,
+            pair_start, path_start, path_station, unit_load, demand, weight, extra, 1.0, start, stay, 1.0,
+            shares, price, load, none, none, none, curve, 0.25 * least,
+            cost, listed, count, visits, station, amount, trial,
         )  # fmt: skip
         sweep += 1
     shares[:] = best_shares
-    _make_whole(pair_start, path_start, path_station, use, shares, load)
-    value, fees = _cost(shares, linear, load, curve), _fees(pair_start, start, stay, shares)
+    make_whole(pair_start, best_shares, shares)
+    fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
+    value, fees = _cost(pair_start, shares, weight, extra, load, curve), _fees(pair_start, start, stay, shares)
     return value, fees, min(best_bound, value + fees), sweep

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.kernels.split_sweeps import fill_use
+from router_core.kernels.split_sweeps import make_whole
 from router_core.paths.path_set import PathSet
 from router_core.splits.problem import cheapest_open, open_paths
 
@@ -23,65 +23,55 @@ class OpenPaths:
     def __init__(self, paths: PathSet, unit_load: NDArray[np.float64]) -> None:
         usable = open_paths(paths, unit_load)
         self.path_count = paths.path_count
-        self.cheapest_first = cheapest_open(paths, usable)
-        self.served = np.bincount(paths.path_pair, usable, paths.pair_count) > 0
-        self.pair_start, self.path_start, self.path_station = paths.pair_start, paths.path_start, paths.path_station
-        self.path_pair, cost = paths.path_pair, paths.path_cost.astype(np.float64)
+        self.pair_start, self.path_start = paths.pair_start, paths.path_start
+        path_station, path_pair, cost = paths.path_station, paths.path_pair, paths.path_cost.astype(np.float64)
         # Positions of the open paths among all, or `None` where all are open, as they mostly are.
         self.position = None if usable.all() else np.flatnonzero(usable)
         if self.position is not None:
             length = np.diff(paths.path_start)
-            self.path_station = paths.path_station[np.repeat(usable, length)]
+            path_station = path_station[np.repeat(usable, length)]
             self.path_start = np.concatenate(([0], np.cumsum(length[usable])))
-            self.path_pair, cost = paths.path_pair[usable], cost[usable]
-            counts = np.bincount(self.path_pair, minlength=paths.pair_count)
-            self.pair_start = np.concatenate(([0], np.cumsum(counts)))
+            path_pair, cost = path_pair[usable], cost[usable]
+            self.pair_start = np.concatenate(([0], np.cumsum(np.bincount(path_pair, minlength=paths.pair_count))))
+        self.served = np.diff(self.pair_start) > 0
         least = np.full(paths.pair_count, np.inf)
-        np.minimum.at(least, self.path_pair, cost)
-        self.least_cost = np.where(np.isfinite(least), least, 0.0)
-        self.more_cost = cost - self.least_cost[self.path_pair]
+        np.minimum.at(least, path_pair, cost)
+        self.least_cost = np.where(self.served, least, 0.0)
+        self.more_cost = cost - self.least_cost[path_pair]
+        self.cheapest = self.taken(cheapest_open(paths, usable))
         self.unit_load = np.where(np.isinf(unit_load), 0.0, unit_load)
+        # The paths that visit each station, for pricing by station: most stations are too idle to have a price.
+        path = np.repeat(np.arange(len(cost)), np.diff(self.path_start))
+        visits = np.bincount(path_station, minlength=unit_load.shape[1])
+        self.station_start = np.concatenate(([0], np.cumsum(visits)))
+        self.station_path = path[np.argsort(path_station, kind="stable")].astype(np.uint32)
+        # What the innermost loops read is unsigned: `kernels.split_sweeps` says why.
+        self.path_station, self.path_pair = path_station.astype(np.uint32), path_pair.astype(np.uint32)
 
-    def use(self, demand: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what all of each pair's demand (R, D) would use of each station of each open path."""
-        result = np.empty(len(self.path_station))
-        fill_use(self.pair_start, self.path_start, self.path_station, self.unit_load, demand, result)
-        return result
+    def tie(self, weight: NDArray[np.float64], part: float) -> float:
+        """Return the factor by which `more_cost` and a pair's share of traffic, (D,), break ties.
 
-    def tie(self, weight: NDArray[np.float64], part: float) -> NDArray[np.float64]:
-        """Return a small cost of each open path, by what it costs more than the cheapest of its pair.
-
-        Parameters
-        ----------
-        weight : float64 (D,)
-            Each pair's share of the traffic.
-        part : float
-            What all traffic would pay if it cost as much more again as its cheapest paths cost.
+        All traffic then pays `part` if it costs twice what its cheapest paths cost.
         """
         total = float(weight @ self.least_cost)
-        return self.more_cost * weight[self.path_pair] * (part / total if total > 0 else 0.0)
+        return part / total if total > 0 else 0.0
 
     def begin(self, start: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Return shares of the open paths to begin with: what is open of `start`, made whole, or the cheapest paths."""
         if start is None:
-            return self._taken(self.cheapest_first)
-        shares = self._taken(start)
-        total = np.bincount(self.path_pair, shares, len(self.served))
-        left = (total > 0)[self.path_pair]
-        whole = np.divide(shares, total[self.path_pair], out=np.zeros_like(shares), where=left)
-        return np.where(left, whole, self._taken(self.cheapest_first))
+            return self.cheapest.copy()
+        shares = self.taken(start)
+        make_whole(self.pair_start, self.cheapest, shares)
+        return shares
 
-    def held(self, start: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what of `start` lies on open paths, which is what churn counts."""
-        return self._taken(start)
+    def taken(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what of the shares of all paths, (P,), lies on open ones, as a copy."""
+        return shares.copy() if self.position is None else shares[self.position]
 
     def spread(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return shares of all paths, (P,)."""
+        """Return shares of all paths, (P,), from those of the open ones."""
         if self.position is None:
             return shares
         result = np.zeros(self.path_count)
         result[self.position] = shares
         return result
-
-    def _taken(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        return shares.copy() if self.position is None else shares[self.position]

@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.kernels.split_sweeps import add_load, peak_sweeps
+from router_core.kernels.split_sweeps import fill_load, peak_sweeps
 from router_core.splits.churn import Descent, Swept
+from router_core.splits.open_paths import OpenPaths
 from router_core.splits.problem import checked_start, traffic_share
 from router_core.splits.solver import GAP, SWEEPS_MAX, SplitSolver
 from router_core.splits.split import Split, checked_demand
@@ -17,6 +18,7 @@ from router_core.splits.split import Split, checked_demand
 # What ties may weigh, as a part of the gap: enough to decide between equals, too little to spoil the peak.
 TIE_PART: Final = 0.1
 NO_FEES: Final = np.empty(0)
+NO_CHANCES: Final = np.empty(0)
 
 
 class PeakSolver(SplitSolver):
@@ -65,31 +67,51 @@ class PeakSolver(SplitSolver):
     ) -> NDArray[np.float64]:
         """Return the utilisation of every station, (S,), when these shares (P,) carry the demand on open paths."""
         values = checked_demand(demand, self.paths, len(self.unit_load))
-        held = self._open.held(checked_start(self.paths, shares))
-        load = np.zeros(self.paths.space.station_count)
-        add_load(self._open.path_start, self._open.path_station, self._open.use(values), held, load)
-        return load
+        taken = self._open.taken(checked_start(self.paths, shares))
+        paths = self._open
+        load = np.empty((1, self.paths.space.station_count))
+        fill_load(paths.pair_start, paths.path_start, paths.path_station, paths.unit_load, values[None], taken, load)
+        result: NDArray[np.float64] = load[0]
+        return result
 
     def _descent(
         self, demand: NDArray[np.float64], weight: NDArray[np.float64], held: NDArray[np.float64], gap: float
     ) -> Descent:
-        paths, use, tie = self._open, self._open.use(demand), self._open.tie(weight, TIE_PART * gap)
+        return peak_descent(self._open, demand[None], NO_CHANCES, weight, held, gap)
 
-        def descent(begin: NDArray[np.float64], fee: float, sweeps_max: int | None) -> Swept:
-            shares = begin.copy()
-            value, _, bound, sweeps = peak_sweeps(
-                paths.pair_start,
-                paths.path_start,
-                paths.path_station,
-                use,
-                tie,
-                held,
-                fee * weight if fee > 0 else NO_FEES,
-                self.paths.space.station_count,
-                gap,
-                SWEEPS_MAX if sweeps_max is None else sweeps_max,
-                shares,
-            )
-            return Swept(shares, value, bound, sweeps)
 
-        return descent
+def peak_descent(
+    paths: OpenPaths,
+    demands: NDArray[np.float64],
+    chance: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    held: NDArray[np.float64],
+    gap: float,
+) -> Descent:
+    """Prepare the descent for matrices (M, R, D): to the least mean peak, or without chances to the least worst."""
+    tie = paths.tie(weight, TIE_PART * gap)
+
+    def descent(begin: NDArray[np.float64], fee: float, sweeps_max: int | None) -> Swept:
+        shares = begin.copy()
+        value, _, bound, sweeps = peak_sweeps(
+            paths.pair_start,
+            paths.path_start,
+            paths.path_station,
+            paths.path_pair,
+            paths.station_start,
+            paths.station_path,
+            paths.unit_load,
+            demands,
+            chance,
+            weight,
+            paths.more_cost,
+            tie,
+            held,
+            fee * weight if fee > 0 else NO_FEES,
+            gap,
+            SWEEPS_MAX if sweeps_max is None else sweeps_max,
+            shares,
+        )
+        return Swept(shares, value, bound, sweeps)
+
+    return descent

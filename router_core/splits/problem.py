@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
+from router_core.kernels.split_sweeps import wrong_shares
 from router_core.paths.path_set import PathSet
 
 # Of the sum of a pair's given shares.
@@ -49,17 +50,12 @@ def checked_start(paths: PathSet, start: NDArray[np.floating]) -> NDArray[np.flo
     shares = np.asarray(start, dtype=np.float64)
     if shares.shape != (paths.path_count,):
         raise BadInputError("start", f"must be of shape ({paths.path_count},)", np.shape(start))
-    total = np.bincount(paths.path_pair, shares, paths.pair_count)
-    right = (np.abs(total - 1.0) <= SHARE_TOLERANCE) | (total == 0)
-    if right.all() and shares.min(initial=0.0) >= 0:
-        return shares
-    negative = np.bincount(paths.path_pair, ~(shares >= 0), paths.pair_count) > 0
-    for rule, broken in (("must not be negative", negative), ("must sum to 1, or be 0", ~right)):
-        if broken.any():
-            pair = int(np.flatnonzero(broken)[0])
-            name = paths.space.pair_name(int(paths.source[pair]), int(paths.target[pair]))
-            found = shares[paths.pair_start[pair] : paths.pair_start[pair + 1]].tolist()
-            raise BadInputError(f"start shares of {name}", rule, found)
+    pair = wrong_shares(paths.pair_start, shares, SHARE_TOLERANCE)
+    if pair >= 0:
+        found = shares[paths.pair_start[pair] : paths.pair_start[pair + 1]]
+        rule = "must sum to 1, or be 0" if (found >= 0).all() else "must not be negative"
+        name = paths.space.pair_name(int(paths.source[pair]), int(paths.target[pair]))
+        raise BadInputError(f"start shares of {name}", rule, found.tolist())
     return shares
 
 

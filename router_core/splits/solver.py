@@ -67,7 +67,7 @@ class SplitSolver(ABC):
             if given is None:
                 raise BadInputError("start", "must be given where churn_max is", None)
             limit = checked_churn(churn_max)
-            held = self._open.held(given)
+            held = self._open.taken(given)
             descent = self._descent(demand, weight, held, gap)
             swept = within_churn(descent, begin, held, weight[self._open.path_pair], limit, gap)
         wanted = demand.reshape(-1, self.paths.pair_count).max(axis=0, initial=0.0) > 0
