@@ -69,3 +69,10 @@ def set_of_arcs(
         frozen(path_start, np.int64),
         frozen(space.graph.arc_station[path_arc], np.int32),
     )
+
+
+def gathered(start: NDArray[np.int64], rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pick rows of a compressed array: return the start of each in the result, and the positions to take."""
+    length = np.diff(start)[rows]
+    begin = np.concatenate(([0], np.cumsum(length))).astype(np.int64)
+    return begin, np.arange(begin[-1]) + np.repeat(start[rows] - begin[:-1], length)

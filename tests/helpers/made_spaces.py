@@ -7,6 +7,8 @@ from random import Random
 
 import numpy as np
 from made_networks import drawn_network
+from scipy.optimize import linprog
+from scipy.sparse import csr_array
 
 from router_core.network import Network
 from router_core.paths.path_set import PathSet
@@ -89,3 +91,27 @@ def check_lawful(paths: PathSet) -> None:
         assert len(set(found)) == len(found)
         for path in found:
             assert is_lawful(space, source, target, path), (space.pair_name(source, target), path)
+
+
+def drawn_capacity(random: Random, space: RouteSpace) -> np.ndarray:
+    """Draw capacities, closed and endless stations among them."""
+    return np.array([random.choice((0.0, 1.0, 1.0, 2.0, 10.0, np.inf)) for _ in range(space.station_count)])
+
+
+def least_peak(paths: PathSet, capacity: np.ndarray, demand: np.ndarray) -> float:
+    """Peak utilisation of the best split, by a linear programme over shares."""
+    count = paths.path_count
+    column = np.repeat(np.arange(count), np.diff(paths.path_start))
+    use = demand[paths.path_pair][column] / capacity[paths.path_station]
+    stations = paths.space.station_count
+    rows = np.concatenate((paths.path_station, np.arange(stations)))
+    columns = np.concatenate((column, np.full(stations, count)))
+    load = csr_array((np.concatenate((use, np.full(stations, -1.0))), (rows, columns)), shape=(stations, count + 1))
+    whole = csr_array((np.ones(count), (paths.path_pair, np.arange(count))), shape=(paths.pair_count, count + 1))
+    objective = np.zeros(count + 1)
+    objective[-1] = 1.0
+    solved = linprog(
+        objective, A_ub=load, b_ub=np.zeros(stations), A_eq=whole, b_eq=np.ones(paths.pair_count), method="highs"
+    )
+    assert solved.status == 0, solved.message
+    return float(solved.fun)
