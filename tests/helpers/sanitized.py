@@ -122,7 +122,8 @@ def main() -> int:
         # Python itself does not free all at its end.
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
-        "PYTHONPATH": str(FOLDER),
+        # What is not built here comes from the root, before the folders of tests that are called like rooms.
+        "PYTHONPATH": os.pathsep.join((str(FOLDER), str(ROOT))),
     }
     return subprocess.run([sys.executable, __file__], env=environment, check=False).returncode
 
