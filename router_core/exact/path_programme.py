@@ -19,7 +19,15 @@ from router_core.errors import BadInputError
 from router_core.exact.linear_programme import INFINITE, LinearProgramme
 from router_core.paths.path_set import PathSet
 from router_core.paths.unit_load import checked_unit_load
-from router_core.splits.problem import cheapest_open, checked_churn, checked_start, open_paths, traffic_share
+from router_core.splits.problem import (
+    cheapest_open,
+    checked_churn,
+    checked_matrices,
+    checked_start,
+    checked_weights,
+    open_paths,
+    traffic_share,
+)
 from router_core.splits.split import Split, checked_demand
 
 # How far above the least peak the cheapest split may lie, relatively: the tolerance of the rows that hold it.
@@ -99,15 +107,8 @@ def best_split_for_set(
         Its objective is the mean, or the worst, of the matrices' peaks.
     """
     loads = checked_unit_load(unit_load, paths.space)
-    given = np.asarray(demands, dtype=np.float64)
-    if given.ndim not in (2, 3) or not len(given):
-        raise BadInputError("demands", "must be of shape (M, D) or (M, R, D) with M at least 1", np.shape(demands))
-    matrices = np.stack([checked_demand(matrix, paths, len(loads)) for matrix in given])
-    chances = np.ones(len(given)) if weights is None else np.asarray(weights, dtype=np.float64)
-    if chances.shape != (len(given),):
-        raise BadInputError("weights", f"must be of shape ({len(given)},)", chances.shape)
-    if not (np.isfinite(chances).all() and (chances >= 0).all() and chances.any()):
-        raise BadInputError("weights", "must be finite, not negative and not all 0", chances.tolist())
+    matrices = checked_matrices(demands, paths, len(loads))
+    chances = checked_weights(weights, len(matrices))
     used = chances > 0
     programme = _PathProgramme(paths, loads, matrices[used], chances[used])
     return programme.solve(worst_case=worst_case, tie_by_cost=tie_by_cost)
@@ -126,7 +127,7 @@ class _PathProgramme:
         self.paths = paths
         self.matrices = len(demands)
         self.stations = paths.space.station_count
-        self.chance = chances / chances.sum()
+        self.chance = chances
         usable = open_paths(paths, unit_load)
         wanted = demands.max(axis=(0, 1), initial=0.0) > 0
         served = np.bincount(paths.path_pair, usable, paths.pair_count) > 0

@@ -29,6 +29,8 @@ FREE = 1e-3
 # Sweeps without a better answer after which prices get sharper, whatever the other signs say.
 PATIENCE = 30
 TRIALS = 8
+# Keeps logarithms and quotients of prices finite where they vanish.
+TINY = 1e-300
 # A shift may leave the path that gains dearer than the one that loses by this factor.
 OVERSHOOT = 1.1
 
@@ -258,7 +260,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
             # and where it is not it overshoots first and then comes back from above.
             shift, done = 0.0, False
             for attempt in range(TRIALS):
-                dear, dear_slope, cheap, cheap_slope = leaving, 0.0, arriving + 1e-300, 0.0
+                dear, dear_slope, cheap, cheap_slope = leaving + TINY, 0.0, arriving + TINY, 0.0
                 for m in range(len(demand)):
                     for j in range(size):
                         s = station[j]

@@ -60,7 +60,15 @@ class PeakSolver(SplitSolver):
             Naming what is malformed.
         """
         values = checked_demand(demand, self.paths, len(self.unit_load))
-        return self._solve(values, traffic_share(values), gap, start, churn_max)
+        weight = traffic_share(values)
+        return self._solve(
+            values,
+            weight,
+            gap,
+            start,
+            churn_max,
+            lambda held: peak_descent(self._open, values[None], NO_CHANCES, weight, held, gap),
+        )
 
     def utilisation(
         self, demand: NDArray[np.floating] | Sequence[float], shares: NDArray[np.floating]
@@ -73,11 +81,6 @@ class PeakSolver(SplitSolver):
         fill_load(paths.pair_start, paths.path_start, paths.path_station, paths.unit_load, values[None], taken, load)
         result: NDArray[np.float64] = load[0]
         return result
-
-    def _descent(
-        self, demand: NDArray[np.float64], weight: NDArray[np.float64], held: NDArray[np.float64], gap: float
-    ) -> Descent:
-        return peak_descent(self._open, demand[None], NO_CHANCES, weight, held, gap)
 
 
 def peak_descent(

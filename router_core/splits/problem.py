@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -10,9 +11,47 @@ from numpy.typing import NDArray
 from router_core.errors import BadInputError
 from router_core.kernels.split_sweeps import wrong_shares
 from router_core.paths.path_set import PathSet
+from router_core.splits.split import checked_demand
 
 # Of the sum of a pair's given shares.
 SHARE_TOLERANCE: Final = 1e-6
+
+
+def checked_matrices(
+    demands: NDArray[np.floating] | Sequence[Sequence[float]], paths: PathSet, components: int
+) -> NDArray[np.float64]:
+    """Return matrices as float64 (M, components, D), or name what is wrong with them.
+
+    Parameters
+    ----------
+    demands : float (M, D) or (M, components, D)
+        M >= 1.
+
+    Raises
+    ------
+    BadInputError
+        If the shape is wrong, or a value is negative or not finite.
+    """
+    given = np.asarray(demands, dtype=np.float64)
+    if given.ndim not in (2, 3) or not len(given):
+        raise BadInputError("demands", "must be of shape (M, D) or (M, R, D) with M at least 1", np.shape(demands))
+    return np.stack([checked_demand(matrix, paths, components) for matrix in given])
+
+
+def checked_weights(weights: NDArray[np.floating] | Sequence[float] | None, count: int) -> NDArray[np.float64]:
+    """Return weights of matrices, float64 (count,), scaled to sum to one; equal ones if none are given.
+
+    Raises
+    ------
+    BadInputError
+        If they are too few or many, negative, not finite or all 0.
+    """
+    result = np.ones(count) if weights is None else np.asarray(weights, dtype=np.float64)
+    if result.shape != (count,):
+        raise BadInputError("weights", f"must be of shape ({count},)", result.shape)
+    if not (np.isfinite(result).all() and (result >= 0).all() and result.any()):
+        raise BadInputError("weights", "must be finite, not negative and not all 0", result.tolist())
+    return np.asarray(result / result.sum())
 
 
 def traffic_share(demand: NDArray[np.float64]) -> NDArray[np.float64]:

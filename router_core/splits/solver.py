@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -21,7 +20,7 @@ GAP: Final = 0.01
 SWEEPS_MAX: Final = 2000
 
 
-class SplitSolver(ABC):
+class SplitSolver:
     """A solver over one path set; what depends on the paths alone is worked out once.
 
     Parameters
@@ -42,12 +41,6 @@ class SplitSolver(ABC):
         self.unit_load = checked_unit_load(unit_load, paths.space)
         self._open = OpenPaths(paths, self.unit_load)
 
-    @abstractmethod
-    def _descent(
-        self, demand: NDArray[np.float64], weight: NDArray[np.float64], held: NDArray[np.float64], gap: float
-    ) -> Descent:
-        """Prepare one programme: checked demand, each pair's share of the traffic, what churn counts from."""
-
     def _solve(
         self,
         demand: NDArray[np.float64],
@@ -55,21 +48,21 @@ class SplitSolver(ABC):
         gap: float,
         start: NDArray[np.floating] | None,
         churn_max: float | None,
+        prepare: Callable[[NDArray[np.float64]], Descent],
     ) -> Split:
-        """Solve for demand whose last axis is that of the pairs."""
+        """Solve for demand whose last axis is that of the pairs; `prepare` is told what churn counts from."""
         if not gap > 0:
             raise BadInputError("gap", "must be positive", gap)
         given = None if start is None else checked_start(self.paths, start)
         begin = self._open.begin(given)
         if churn_max is None:
-            swept = self._descent(demand, weight, np.empty(0), gap)(begin, 0.0, None)
+            swept = prepare(np.empty(0))(begin, 0.0, None)
         else:
             if given is None:
                 raise BadInputError("start", "must be given where churn_max is", None)
             limit = checked_churn(churn_max)
             held = self._open.taken(given)
-            descent = self._descent(demand, weight, held, gap)
-            swept = within_churn(descent, begin, held, weight[self._open.path_pair], limit, gap)
+            swept = within_churn(prepare(held), begin, held, weight[self._open.path_pair], limit, gap)
         wanted = demand.reshape(-1, self.paths.pair_count).max(axis=0, initial=0.0) > 0
         return Split(
             self.paths,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.errors import BadInputError
+from router_core.paths.pair_demand import checked_pair_demand
 from router_core.paths.path_set import PathSet
 
 
@@ -66,13 +66,4 @@ def checked_demand(
     BadInputError
         If the shape is wrong or a value is negative or not finite.
     """
-    values = np.atleast_2d(np.asarray(demand, dtype=np.float64))
-    if values.shape != (components, paths.pair_count):
-        raise BadInputError("demand", f"must be of shape ({components}, {paths.pair_count})", np.shape(demand))
-    if values.size and not (np.isfinite(values.sum()) and values.min() >= 0):
-        for rule, broken in (("must be finite", ~np.isfinite(values)), ("must not be negative", values < 0)):
-            if broken.any():
-                row, pair = (int(index) for index in np.argwhere(broken)[0])
-                name = paths.space.pair_name(int(paths.source[pair]), int(paths.target[pair]))
-                raise BadInputError(f"demand of {name}", rule, float(values[row, pair]))
-    return values
+    return checked_pair_demand(demand, paths.space, paths.source, paths.target, components)
