@@ -1,0 +1,78 @@
+"""What an evaluation yields: figures of each scored matrix and brain, and what they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIGURES: Final = ("mlu", "optimal_mlu", "ratio", "churn", "lower_bound", "gap")
+
+
+@dataclass(frozen=True, eq=False)
+class BrainScores:
+    """One brain over the K scored matrices; a figure that does not exist is NaN.
+
+    Attributes
+    ----------
+    brain : str
+    mlu : float64 (K,)
+        Utilisation of the busiest line, without the demand of pairs that are not connected.
+    optimal_mlu : float64 (K,)
+        The least that any routing over any paths could reach.
+    churn : float64 (K,)
+        Change of the splits since the interval before: half the L1 distance of a pair's shares, so the share of the
+        pair's traffic that moves to another path, averaged over the connected pairs, 0..1. Pairs count alike,
+        whatever their demand. NaN at the first interval of the window, which has none before it.
+    lower_bound, gap : float64 (K,)
+        Certificate of the programme that the brain solved for its shares: what no split over its paths could beat, and
+        how far the solved split is from that at most. The clairvoyant solves this very matrix, another brain what it
+        knew of earlier ones. NaN where nothing was solved.
+    """
+
+    brain: str
+    mlu: NDArray[np.float64]
+    optimal_mlu: NDArray[np.float64]
+    churn: NDArray[np.float64]
+    lower_bound: NDArray[np.float64]
+    gap: NDArray[np.float64]
+
+    @property
+    def ratio(self) -> NDArray[np.float64]:
+        """How many times the optimum the busiest line carries, (K,); 1 where there is nothing to carry."""
+        carried = self.optimal_mlu > 0
+        return np.divide(self.mlu, self.optimal_mlu, out=np.ones_like(self.mlu), where=carried)
+
+    def summary(self) -> dict[str, dict[str, float] | None]:
+        """Return mean, p95 and max of each figure; None of a figure that no matrix has."""
+        return {name: _summary(getattr(self, name)) for name in FIGURES}
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """All brains over the same matrices.
+
+    Attributes
+    ----------
+    t_utc : datetime64[s] (K,)
+        Begin of each scored interval.
+    brains : tuple of BrainScores
+    without_demand : int
+        How many of the scored matrices have nothing to carry.
+    unconnected : dict of str to float
+        Pairs that no path joins, by name, and their mean demand over the scored matrices [Mbit/s].
+    """
+
+    t_utc: NDArray[np.datetime64]
+    brains: tuple[BrainScores, ...]
+    without_demand: int
+    unconnected: dict[str, float]
+
+
+def _summary(values: NDArray[np.float64]) -> dict[str, float] | None:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    return {"mean": float(known.mean()), "p95": float(np.quantile(known, 0.95)), "max": float(known.max())}

@@ -1,0 +1,357 @@
+"""`evaluate` against what can be worked out by hand, and law 6: nothing depends on a matrix before its time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_matrices import CLOCK, SAMPLE, drawn_series, series_of
+from scipy.optimize import linprog
+
+from router_core.errors import BadInputError, ExchangeRouterError
+from router_core.paths.k_shortest import k_shortest
+from sim.evaluation.evaluate import evaluate, unconnected_pairs
+from sim.evaluation.matrix_task import METRICS, MatrixTask, matrix_task
+from sim.evaluation.path_choice import PATH_KINDS, named_paths
+from sim.evaluation.score_table import write_table
+from sim.evaluation.scores import FIGURES, BrainScores, Evaluation
+from sim.evaluation.window import Window, window
+from strategies.matrix_brain import IntervalStarted, MatrixObserved, MatrixSetting, SetShares
+from strategies.registry import MATRIX_BRAINS, make_matrix_brain
+from traces.matrices import MatrixSeries, read_series
+
+SEEDS = range(6)
+GAP = 1e-4
+
+
+def scores_of(
+    series: MatrixSeries, *names: str, chosen: Window | None = None, paths: str = "ksp-4", **options: object
+) -> Evaluation:
+    task = matrix_task(series, **options)  # type: ignore[arg-type]
+    setting = MatrixSetting(named_paths(paths, task.space, task.capacity), task.capacity, GAP)
+    brains = [make_matrix_brain(name, setting) for name in names or MATRIX_BRAINS]
+    return evaluate(task, brains, chosen or window(series.t_utc))
+
+
+def only(series: MatrixSeries, name: str, **options: object) -> BrainScores:
+    return scores_of(series, name, **options).brains[0]  # type: ignore[arg-type]
+
+
+def figures(scores: BrainScores) -> np.ndarray:
+    return np.stack([getattr(scores, name) for name in FIGURES])
+
+
+def naive_optimum(task: MatrixTask, demand: np.ndarray) -> float:
+    """Least peak by an arc programme with one commodity a pair, written down as in a textbook."""
+    ends = task.series.directed_lines()[0].tolist()
+    pairs = [pair for pair in range(len(demand)) if demand[pair] > 0]
+    pairs = [pair for pair in pairs if pair not in unconnected_pairs(task)]
+    lines, count = len(ends), task.series.node_count
+    width = len(pairs) * lines + 1
+    balance, right = np.zeros((len(pairs) * count, width)), np.zeros(len(pairs) * count)
+    load = np.zeros((lines, width))
+    load[:, -1] = -task.capacity
+    for number, pair in enumerate(pairs):
+        for line, (tail, head) in enumerate(ends):
+            balance[number * count + tail, number * lines + line] += 1
+            balance[number * count + head, number * lines + line] -= 1
+            load[line, number * lines + line] = 1
+        right[number * count + task.source[pair]] = demand[pair]
+        right[number * count + task.target[pair]] = -demand[pair]
+    cost = np.zeros(width)
+    cost[-1] = 1
+    return float(linprog(cost, load, np.zeros(lines), balance if pairs else None, right if pairs else None).fun)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_peaks_optimum_and_bounds_are_in_order(seed):
+    series = drawn_series(seed)
+    task = matrix_task(series)
+    found = scores_of(series)
+    for index, optimum in enumerate(found.brains[0].optimal_mlu):
+        assert optimum == pytest.approx(naive_optimum(task, task.demand(index)), rel=1e-4, abs=1e-9)
+    by_name = {scores.brain: scores for scores in found.brains}
+    hindsight = by_name["clairvoyant"]
+    for scores in found.brains:
+        assert (scores.ratio >= 1 - 1e-4).all()
+        assert (scores.mlu >= hindsight.mlu * (1 - 2 * GAP)).all() or scores.brain == "ecmp"
+    assert (hindsight.lower_bound <= hindsight.mlu * (1 + 1e-9)).all()
+    assert (hindsight.lower_bound >= hindsight.mlu * (1 - 2 * GAP)).all()
+    assert (hindsight.gap <= GAP + 1e-9).all()
+    assert np.isnan(by_name["shortest-path"].gap).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_peak_is_what_walking_the_paths_adds_up_to(seed):
+    series = drawn_series(seed)
+    task = matrix_task(series)
+    paths = k_shortest(task.space, 1)
+    scores = only(series, "shortest-path")
+    for index in range(len(series)):
+        load = [0.0] * len(task.capacity)
+        for pair in range(paths.pair_count):
+            for path in paths.paths_of(pair):
+                for line in path:
+                    amount = series.demand_mbps[index][task.source[pair], task.target[pair]]
+                    load[line] += amount / task.capacity[line]
+        assert scores.mlu[index] == pytest.approx(max(load))
+
+
+def test_two_ways_by_hand():
+    """150 from a to b: 100 fit the line, so over c goes a part; the best puts 75 on each; c holds a third silent line."""
+    demand = np.zeros((3, 3, 3))
+    demand[:, 0, 1] = [150, 150, 50]
+    series = series_of(demand, [(0, 1), (0, 2), (2, 1)], [100, 100, 100])
+    found = scores_of(series, "shortest-path", "reactive", "clairvoyant")
+    shortest, reactive, hindsight = found.brains
+    assert shortest.mlu == pytest.approx([1.5, 1.5, 0.5])
+    assert shortest.optimal_mlu == pytest.approx([0.75, 0.75, 0.25])
+    assert shortest.ratio == pytest.approx([2, 2, 2])
+    assert reactive.mlu == pytest.approx([1.5, 0.75, 0.25], rel=GAP)
+    assert hindsight.mlu == pytest.approx([0.75, 0.75, 0.25], rel=GAP)
+    # One pair of six moved half of its traffic, once.
+    assert reactive.churn[1:] == pytest.approx([0.5 / 6, 0], abs=1e-3)
+    assert np.isnan(reactive.churn[0])
+    assert reactive.summary()["churn"] == pytest.approx({"mean": 0.25 / 6, "p95": 0.475 / 6, "max": 0.5 / 6}, abs=1e-3)
+    assert shortest.churn[1:].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("name", [name for name in MATRIX_BRAINS if name != "clairvoyant"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_decision_depends_on_its_own_matrix_or_a_later_one(name, seed):
+    """Law 6 with a poisoned future: from t on everything is different, and nothing up to t notices."""
+    series, poison = drawn_series(seed, steps=7), drawn_series(seed, steps=7).demand_mbps[::-1] * 3 + 7
+    for t in range(2, 7):
+        demand = np.concatenate((series.demand_mbps[:t], poison[t:]))
+        poisoned = replace(series, demand_mbps=demand)
+        for first in (0, 2):
+            chosen = Window(first, 7, np.arange(first, 7))
+            told, sham = (only(one, name, chosen=chosen) for one in (series, poisoned))
+            until = t - first
+            assert np.array_equal(figures(told)[:, :until], figures(sham)[:, :until], equal_nan=True)
+            # Decided as t begins, so it is the same too: it changes as much, and comes from the same programme.
+            for figure in ("churn", "lower_bound", "gap"):
+                assert np.array_equal(
+                    getattr(told, figure)[: until + 1], getattr(sham, figure)[: until + 1], equal_nan=True
+                )
+
+
+def test_the_poison_works():
+    """The clairvoyant, which may look, does notice: or the test above could not fail."""
+    series = drawn_series(1, steps=7)
+    demand = series.demand_mbps.copy()
+    demand[4:] = drawn_series(2, steps=7).demand_mbps.max() + np.arange(series.node_count)
+    told, sham = (only(one, "clairvoyant") for one in (series, replace(series, demand_mbps=demand)))
+    assert not np.array_equal(told.lower_bound[:5], sham.lower_bound[:5])
+
+
+class Spy:
+    """A brain that writes down what it is told, and keeps to the cheapest paths."""
+
+    name = "spy"
+
+    def __init__(self, task: MatrixTask) -> None:
+        self.events: list[IntervalStarted | MatrixObserved] = []
+        self.paths = k_shortest(task.space, 1)
+
+    def handle(self, event):
+        self.events.append(event)
+        if isinstance(event, IntervalStarted):
+            return [SetShares(self.paths, np.ones(self.paths.path_count))]
+        return []
+
+
+@pytest.mark.parametrize("chosen", [Window(0, 6, np.arange(6)), Window(3, 5, np.array([4]))], ids=["all", "window"])
+def test_a_brain_is_told_every_matrix_once_it_is_over_and_never_before(chosen):
+    series = drawn_series(3, steps=6)
+    task = matrix_task(series)
+    spy = Spy(task)
+    evaluate(task, [spy], chosen)
+    step = CLOCK.step_s * 10**9
+    begins = [task.begin_ns(index) for index in range(6)]
+    expected = [("told", begin, begin + step) for begin in begins[: chosen.first]]
+    for begin in begins[chosen.first : chosen.end]:
+        expected += [("asked", begin, begin), ("told", begin, begin + step)]
+    kinds = {IntervalStarted: "asked", MatrixObserved: "told"}
+    assert [(kinds[type(e)], getattr(e, "begin_ns", e.now_ns), e.now_ns) for e in spy.events] == expected
+    assert [e.now_ns for e in spy.events] == sorted(e.now_ns for e in spy.events)
+    for event in spy.events:
+        if isinstance(event, MatrixObserved):
+            index = begins.index(event.begin_ns)
+            assert np.array_equal(event.demand, series.demand_mbps[index][task.source, task.target])
+            # No way from what it was told to the rest of the series, and none to change it.
+            assert event.demand.base is None or event.demand.base.size == event.demand.size
+            assert not event.demand.flags.writeable
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_sample_scores_the_same_decisions(seed):
+    series = drawn_series(seed, steps=9)
+    every = scores_of(series)
+    for sampled in (window(series.t_utc, every=3), window(series.t_utc, count=4)):
+        few = scores_of(series, chosen=sampled)
+        for a, b in zip(every.brains, few.brains, strict=True):
+            assert np.allclose(figures(a)[:, sampled.scored], figures(b), rtol=1e-6, equal_nan=True)
+
+
+def test_pairs_that_nothing_joins_are_named_and_left_out():
+    """c is cut off: its demand counts nowhere, and the rest is as if c were not there."""
+    demand = np.zeros((2, 3, 3))
+    demand[:, 0, 1] = 50
+    demand[0, 0, 2] = 1e6
+    demand[1, 2, 1] = 500
+    found = scores_of(series_of(demand, [(0, 1)], [100]))
+    assert found.unconnected == {"a - c": 5e5, "b - c": 0.0, "c - a": 0.0, "c - b": 250.0}
+    for scores in found.brains:
+        assert scores.mlu == pytest.approx([0.5, 0.5])
+        assert scores.ratio == pytest.approx([1, 1])
+
+
+def test_matrices_with_nothing_to_carry_have_ratio_one_and_are_counted():
+    demand = np.zeros((3, 2, 2))
+    demand[1, 0, 1] = 10
+    demand[:, 0, 0] = 99  # stays at its node
+    found = scores_of(series_of(demand, [(0, 1)], [100]))
+    assert found.without_demand == 2
+    for scores in found.brains:
+        assert scores.ratio.tolist() == pytest.approx([1, 1, 1])
+        assert scores.mlu == pytest.approx([0, 0.1, 0])
+
+
+class Broken(Spy):
+    """A brain with shares, or paths, that are none."""
+
+    def __init__(self, task: MatrixTask, decision: SetShares | None) -> None:
+        super().__init__(task)
+        self.decision = decision
+
+    def handle(self, event):
+        return [] if self.decision is None else [self.decision]
+
+
+def test_a_brain_that_breaks_the_contract_is_named():
+    series = series_of(np.ones((2, 3, 3)), [(0, 1), (1, 2)], [100, 100])
+    task = matrix_task(series)
+    paths = k_shortest(task.space, 1)
+    fair = np.ones(paths.path_count)
+    fewer = k_shortest(task.space, 1, task.source[:-1], task.target[:-1])
+    cut = matrix_task(series_of(np.ones((2, 3, 3)), [(0, 1)], [100]))
+    bad = {
+        "no shares": None,
+        "a - b": SetShares(paths, fair * 0.5),
+        "b - c": SetShares(paths, np.where(np.arange(len(fair)) == 3, np.nan, fair)),
+        "one a path": SetShares(paths, fair[:-1]),
+        "in their order": SetShares(fewer, np.ones(fewer.path_count)),
+        "connected but has no path": SetShares(k_shortest(cut.space, 1), np.ones(2)),
+    }
+    for said, decision in bad.items():
+        with pytest.raises(ExchangeRouterError, match=f"brain spy.*{said}"):
+            evaluate(task, [Broken(task, decision)], window(series.t_utc))
+
+
+@settings(max_examples=200)
+@given(
+    st.integers(1, 60), st.integers(-3, 70), st.integers(-3, 70), st.sampled_from([None, 1, 2, 5, 90]), st.booleans()
+)
+def test_windows_hold_what_begins_in_them_and_samples_are_even(length, low, high, number, is_count):
+    times = CLOCK.times(length)
+    step = np.timedelta64(CLOCK.step_s, "s")
+    begin, end = CLOCK.start + low * step, CLOCK.start + high * step
+    inside = [index for index, t in enumerate(times) if begin <= t < end]
+    arguments = {"count" if is_count else "every": number}
+    if not inside:
+        with pytest.raises(BadInputError, match="score_from, score_to"):
+            window(times, begin, end, **arguments)
+        return
+    found = window(times, begin, end, **arguments)
+    assert list(range(found.first, found.end)) == inside
+    scored = found.scored.tolist()
+    assert set(scored) <= set(inside)
+    assert scored[0] == inside[0]
+    gaps = set(np.diff(scored).tolist())
+    if is_count and number is not None:
+        assert len(scored) == min(number, len(inside))
+        assert max(gaps, default=0) - min(gaps, default=0) <= 1
+        assert inside[-1] - scored[-1] <= max(gaps, default=len(inside))
+    else:
+        assert scored == inside[:: number or 1]
+
+
+def test_windows_that_make_no_sense_are_refused():
+    times = CLOCK.times(5)
+    for options in ({"every": 0}, {"count": 0}, {"every": 2, "count": 2}):
+        with pytest.raises(BadInputError):
+            window(times, **options)
+
+
+def test_the_metric_decides_what_is_short():
+    """From a to b: one slow line with a small weight, or two fast ones."""
+    series = series_of(np.ones((1, 3, 3)), [(0, 1), (0, 2), (2, 1)], [100, 1000, 1000])
+    weighed = replace(series, igp_metric=np.array([0.0, 2.5, 2.5]))
+    pair = 0
+    for metric, path in (("inverse-capacity", (1, 2)), ("hops", (0,)), ("igp", (0,))):
+        task = matrix_task(weighed, metric=metric)
+        assert (task.source[pair], task.target[pair]) == (0, 1)
+        assert k_shortest(task.space, 1).paths_of(pair) == [path]
+    assert matrix_task(weighed, capacity_mbps=7).capacity.tolist() == [7] * 6
+    with pytest.raises(BadInputError, match="igp_metric"):
+        matrix_task(series, metric="igp")
+    with pytest.raises(BadInputError, match=r"cost of line a>b#0"):
+        matrix_task(replace(weighed, igp_metric=np.array([1e300, 1, 1])), metric="igp")
+    assert len(METRICS) == 3
+
+
+@pytest.mark.parametrize("kind", PATH_KINDS)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_kind_of_path_set_serves_every_connected_pair(kind, seed):
+    task = matrix_task(drawn_series(seed))
+    for count in (1, 3):
+        paths = named_paths(f"{kind}-{count}", task.space, task.capacity)
+        assert np.array_equal(paths.unconnected, unconnected_pairs(task))
+        assert np.diff(paths.pair_start).max() <= count
+
+
+@pytest.mark.parametrize("name", ["ksp", "ksp-0", "ksp-65", "ksp-4x", "best-4", "ksp--4", "ksp-٤", ""])
+def test_a_path_set_that_does_not_exist_is_refused(name):
+    task = matrix_task(drawn_series(0))
+    with pytest.raises(BadInputError, match="paths"):
+        named_paths(name, task.space, task.capacity)
+
+
+def test_the_table_holds_what_was_found(tmp_path):
+    found = scores_of(drawn_series(2))
+    write_table(tmp_path / "rows.parquet", found)
+    rows = pq.read_table(tmp_path / "rows.parquet")
+    assert rows.column_names == ["brain", "t", *FIGURES]
+    assert rows.num_rows == len(MATRIX_BRAINS) * len(found.t_utc)
+    for scores in found.brains:
+        own = rows.filter(np.array(rows["brain"].to_pylist()) == scores.brain)
+        assert [t.replace(tzinfo=None) for t in own["t"].to_pylist()] == found.t_utc.tolist()
+        for name in FIGURES:
+            values = np.array(own[name].to_pylist(), dtype=float)
+            assert np.array_equal(values, getattr(scores, name), equal_nan=True)
+
+
+def test_the_sample_tells_brains_apart():
+    """What the published series show, on a made one: the reference values' order, and one fast look at their size."""
+    series = read_series(SAMPLE)
+    chosen = window(series.t_utc, series.t_utc[48], count=12)
+    mean = {scores.brain: scores.ratio.mean() for scores in scores_of(series, chosen=chosen).brains}
+    assert 1 - GAP <= mean["clairvoyant"] < 1.01
+    assert 1.02 < mean["reactive"] < 1.12
+    assert mean["reactive"] < min(mean["ecmp"], mean["shortest-path"]) < 1.5
+
+
+@pytest.fixture(scope="module")
+def published() -> Path:
+    """The folder of published data, which is no part of the project."""
+    path = Path(os.environ.get("EXCHANGE_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    if not path.is_dir():
+        pytest.skip(f"published data is not at {path}: set EXCHANGE_DATA")
+    return path

@@ -1,0 +1,136 @@
+"""What every brain over matrices must keep, whatever it does; a new one in the table is held to it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_matrices import drawn_series, series_of
+
+from router_core.errors import BadInputError
+from router_core.paths.k_shortest import k_shortest
+from sim.evaluation.matrix_task import MatrixTask, matrix_task
+from strategies.matrix_baselines import EQUAL_PATHS_MAX
+from strategies.matrix_brain import Clairvoyant, IntervalStarted, MatrixObserved, MatrixSetting, SetShares
+from strategies.registry import MATRIX_BRAINS, make_matrix_brain
+
+SEEDS = range(6)
+BRAINS = [name for name in MATRIX_BRAINS if name != "clairvoyant"]
+
+
+def setting_of(task: MatrixTask, k: int = 4) -> MatrixSetting:
+    return MatrixSetting(k_shortest(task.space, k), task.capacity, 0.001)
+
+
+def lived(name: str, task: MatrixTask, learned: int = 2) -> list[SetShares]:
+    """Every interval's shares of a new brain."""
+    brain = make_matrix_brain(name, setting_of(task))
+    if isinstance(brain, Clairvoyant):
+        return [brain.foresee(task.demand(index)) for index in range(len(task.series))]
+    held: list[SetShares] = []
+    result = []
+    for index in range(len(task.series)):
+        begin = task.begin_ns(index)
+        if index >= learned:
+            held += brain.handle(IntervalStarted(begin))
+            result.append(held[-1])
+        held += brain.handle(MatrixObserved(begin + task.interval_ns, begin, task.demand(index)))
+    return result
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", MATRIX_BRAINS)
+def test_shares_are_shares(name, seed):
+    task = matrix_task(drawn_series(seed))
+    for decision in lived(name, task):
+        paths = decision.paths
+        assert np.array_equal(paths.source, task.source)
+        assert np.array_equal(paths.target, task.target)
+        assert np.array_equal(paths.unconnected, k_shortest(task.space, 1).unconnected)
+        assert (decision.shares >= 0).all()
+        total = np.bincount(paths.path_pair, decision.shares, paths.pair_count)
+        assert total == pytest.approx((np.diff(paths.pair_start) > 0).astype(float), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", MATRIX_BRAINS)
+def test_equal_events_give_equal_shares(name, seed):
+    task = matrix_task(drawn_series(seed))
+    first, again = lived(name, task), lived(name, task)
+    assert all(np.array_equal(a.shares, b.shares) for a, b in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", BRAINS)
+def test_nothing_to_learn_from_is_no_obstacle(name, seed):
+    task = matrix_task(drawn_series(seed))
+    assert len(lived(name, task, learned=0)) == len(task.series)
+
+
+@pytest.mark.parametrize("name", MATRIX_BRAINS)
+def test_a_pair_without_demand_keeps_its_split(name):
+    """Two ways from a to b: 150 fill both, then the pair falls silent while the others go on."""
+    demand = np.zeros((6, 3, 3))
+    demand[:, 0, 1] = [0, 150, 150, 0, 0, 0]
+    demand[:, 2, 1] = [10, 20, 30, 40, 50, 60]
+    task = matrix_task(series_of(demand, [(0, 1), (0, 2), (2, 1)], [100, 100, 100]))
+    pair = int(np.flatnonzero((task.source == 0) & (task.target == 1))[0])
+    last = {
+        index: decision.shares[decision.paths.path_pair == pair]
+        for index, decision in enumerate(lived(name, task, learned=0))
+    }
+    assert np.array_equal(last[4], last[5])
+    if name == "clairvoyant":
+        assert np.array_equal(last[2], last[4])
+        assert last[2].min() > 0.2
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_clairvoyant_is_told_apart_by_what_it_can_be_asked(seed):
+    """No other brain has the call by which a matrix is handed over early, and it has none for events."""
+    setting = setting_of(matrix_task(drawn_series(seed)))
+    for name in MATRIX_BRAINS:
+        brain = make_matrix_brain(name, setting)
+        assert isinstance(brain, Clairvoyant) == (name == "clairvoyant")
+        assert hasattr(brain, "handle") == (name != "clairvoyant")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_reactive_is_the_clairvoyant_one_interval_late(seed):
+    task = matrix_task(drawn_series(seed))
+    late, hindsight = lived("reactive", task, learned=1), lived("clairvoyant", task)
+    for index, decision in enumerate(late):
+        assert decision.solved is not None
+        assert hindsight[index].solved is not None
+        assert decision.solved.objective == pytest.approx(hindsight[index].solved.objective, rel=2e-3)
+
+
+def test_ecmp_spreads_evenly_over_the_cheapest_ways_and_shortest_path_takes_one():
+    """From a to b: two lines side by side, and a way over c that costs more."""
+    links = [(0, 1), (0, 1), (0, 2), (2, 1)]
+    task = matrix_task(series_of(np.ones((1, 3, 3)), links, [100, 100, 100, 100]))
+    pair = int(np.flatnonzero((task.source == 0) & (task.target == 1))[0])
+    [even], [single] = lived("ecmp", task, learned=0), lived("shortest-path", task, learned=0)
+    of_pair = even.shares[even.paths.path_pair == pair]
+    assert sorted(of_pair[of_pair > 0]) == [0.5, 0.5]
+    used = [even.paths.stations(path) for path in np.flatnonzero(even.paths.path_pair == pair) if even.shares[path]]
+    assert sorted(used) == [(0,), (1,)]
+    assert single.paths.paths_of(pair) in ([(0,)], [(1,)])
+
+
+def test_ecmp_keeps_so_many_ways_at_most():
+    lines = EQUAL_PATHS_MAX + 3
+    task = matrix_task(series_of(np.ones((1, 2, 2)), [(0, 1)] * lines, [100] * lines, directed=True))
+    [even] = lived("ecmp", task, learned=0)
+    assert even.shares.tolist() == [1 / EQUAL_PATHS_MAX] * EQUAL_PATHS_MAX
+
+
+def test_an_unknown_name_and_a_setting_that_makes_no_sense_are_refused():
+    task = matrix_task(drawn_series(0))
+    with pytest.raises(BadInputError, match="best"):
+        make_matrix_brain("best", setting_of(task))
+    paths = k_shortest(task.space, 2)
+    with pytest.raises(BadInputError, match="capacity"):
+        MatrixSetting(paths, task.capacity[1:], 0.01)
+    for gap in (0.0, 1.0, float("nan")):
+        with pytest.raises(BadInputError, match="gap"):
+            MatrixSetting(paths, task.capacity, gap)
