@@ -8,8 +8,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import scenarios
 from router_core.equal_cost import EqualCostPlan
+from router_core.exact.platform_optimum import GAP, optimum
 from router_core.loads import utilisation
-from router_core.optimum import GAP, optimum
 from traces.demand import busiest_hour, hour_demand
 from traces.workload import build_workload
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from router_core.equal_cost import EqualCostPlan
+from router_core.exact.least_peak import Optimum
+from router_core.exact.platform_optimum import optimum
 from router_core.loads import utilisation
 from router_core.network import Network
-from router_core.optimum import Optimum, optimum
 from router_core.platform import Platform
 from traces.demand import busiest_hour, hour_demand
 from traces.workload import build_workload

@@ -13,10 +13,10 @@ from scipy.sparse import coo_array
 from router_core.demand_model import Demand
 from router_core.equal_cost import EqualCostPlan
 from router_core.errors import BadInputError
+from router_core.exact.platform_optimum import GAP, optimum
 from router_core.loads import utilisation
 from router_core.network import Network
 from router_core.network_builder import NetworkBuilder, Service
-from router_core.optimum import GAP, optimum
 from router_core.vocabulary import NodeKind
 
 MEGABYTE_A_SECOND = 1_000_000
