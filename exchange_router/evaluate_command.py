@@ -18,7 +18,7 @@ from router_core.errors import BadInputError
 from sim.evaluation.evaluate import evaluate as evaluate_brains
 from sim.evaluation.matrix_task import INVERSE_CAPACITY, METRICS, matrix_task
 from sim.evaluation.path_choice import DEFAULT_PATHS, PATH_KINDS, named_paths, parse_paths
-from sim.evaluation.score_table import check_suffix, rows_of, write_table
+from sim.evaluation.score_table import check_place, rows_of, write_table
 from sim.evaluation.window import window
 from strategies.matrix_brain import MatrixSetting
 from strategies.registry import MATRIX_BRAINS, make_matrix_brain
@@ -144,7 +144,7 @@ def _check(
     if not GAP_MIN <= gap <= GAP_MAX:
         raise BadInputError("--gap", f"must lie in {GAP_MIN:g}..{GAP_MAX:g}", gap)
     if out is not None:
-        check_suffix(out)
+        check_place(out)
 
 
 def _option(make: Any, *arguments: Any, **options: Any) -> Any:
@@ -152,10 +152,11 @@ def _option(make: Any, *arguments: Any, **options: Any) -> Any:
     try:
         return make(*arguments, **options)
     except BadInputError as error:
-        if " " in error.place.replace(", ", ","):
+        places = error.place.removeprefix("clock.").split(", ")
+        if any(" " in place for place in places):  # a place in the series, no option
             raise
-        place = ", ".join(f"--{word.replace('_', '-')}" for word in error.place.split(", "))
-        raise BadInputError(place, error.rule, error.value) from None
+        shown = ", ".join(f"--{place.replace('_', '-')}" for place in places)
+        raise BadInputError(shown, error.rule, error.value) from None
 
 
 def _read(path: Path, start: str | None, step_s: int | None) -> tuple[MatrixSeries, bool]:

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from exchange_router import replay_command, report_command, scenario_command, trace_command
+from exchange_router import evaluate_command, replay_command, report_command, scenario_command, trace_command
 from exchange_router.provenance import PACKAGE
 from router_core.errors import BadInputError, ExchangeRouterError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.add_typer(scenario_command.app, name="scenario")
 app.add_typer(trace_command.app, name="trace")
 app.command("replay")(replay_command.replay)
+app.command("evaluate")(evaluate_command.evaluate)
 app.command("report")(report_command.report)
 
 

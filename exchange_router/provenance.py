@@ -36,12 +36,15 @@ def command(*words: str, **options: object) -> str:
     return " ".join(parts)
 
 
+def made_by(command_line: str) -> dict[str, Any]:
+    """Return what made a result."""
+    return {"command": command_line, "version": version(PACKAGE), "commit": commit()}
+
+
 def provenance(command_line: str, *, scenario: str, scenario_digest: str, seed: int, **more: Any) -> dict[str, Any]:
-    """Return what every stored result carries."""
+    """Return what every stored result of a scenario carries."""
     return {
-        "command": command_line,
-        "version": version(PACKAGE),
-        "commit": commit(),
+        **made_by(command_line),
         "scenario": scenario,
         "scenario_digest": scenario_digest,
         "seed": seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.exact.path_programme import best_split
+from router_core.splits.peak import PeakSolver
 from strategies.matrix_brain import MatrixSetting, SetShares
 
 
@@ -21,13 +21,13 @@ class SteadySplits:
 
     def __init__(self, setting: MatrixSetting) -> None:
         self._paths = setting.paths
-        self._unit_load = setting.unit_load
+        self._solver = PeakSolver(setting.paths, setting.unit_load)
         self._gap = setting.gap
         self._shares = preferred(setting)
 
     def for_matrix(self, demand: NDArray[np.float64]) -> SetShares:
         """Return shares of least peak utilisation under this demand (D,), of these the ones with the cheapest paths."""
-        solved = best_split(self._paths, self._unit_load, demand)
+        solved = self._solver.solve(demand, gap=self._gap, start=self._shares)
         self._shares = np.where((demand > 0)[self._paths.path_pair], solved.shares, self._shares)
         return SetShares(self._paths, self._shares, solved)
 

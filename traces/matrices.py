@@ -282,6 +282,12 @@ def _check_size(archive: zipfile.ZipFile, name: str) -> None:
         raise ValueError(f"the array unpacks to {size} bytes, more than {ARRAY_BYTES_MAX}")
 
 
+def has_times(path: Path) -> bool:
+    """Return whether a file that `read_series` has read states the times of its matrices."""
+    with zipfile.ZipFile(path) as archive:
+        return "t_utc.npy" in archive.namelist()
+
+
 def read_series(path: Path, clock: Clock | None = None) -> MatrixSeries:
     """Read a series from an `.npz` file; `clock` gives the times where the file has no `t_utc`.
 

@@ -50,9 +50,7 @@ def evaluate(
         If a brain's shares are no shares.
     """
     unconnected = unconnected_pairs(task)
-    routed = np.ones(len(task.source))
-    routed[unconnected] = 0.0
-    optimal = optimal_mlus(task, routed, chosen.scored, lambda done: on_progress(OPTIMUM, done))
+    optimal = optimal_mlus(task, chosen.scored, lambda done: on_progress(OPTIMUM, done))
     scores = []
     for brain in brains:
         decisions = _foreseen(task, brain, chosen) if isinstance(brain, Clairvoyant) else _lived(task, brain, chosen)

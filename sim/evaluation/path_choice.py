@@ -13,6 +13,7 @@ from router_core.errors import BadInputError
 from router_core.paths.k_shortest import k_shortest
 from router_core.paths.path_set import PathSet
 from router_core.paths.route_space import RouteSpace
+from router_core.paths.tree_mixture import tree_mixture
 
 DEFAULT_PATHS: Final = "ksp-4"
 PATHS_MAX: Final = 64
@@ -24,6 +25,7 @@ def _shortest(space: RouteSpace, _capacity: NDArray[np.float64], count: int) -> 
 
 PATH_KINDS: Final[dict[str, Callable[[RouteSpace, NDArray[np.float64], int], PathSet]]] = {
     "ksp": _shortest,
+    "trees": tree_mixture,
 }
 PATHS_RULE: Final = f"must be one of {', '.join(f'{kind}-N' for kind in PATH_KINDS)} with N in 1..{PATHS_MAX}"
 

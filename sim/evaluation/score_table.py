@@ -34,7 +34,7 @@ def write_table(path: Path, evaluation: Evaluation) -> None:
     BadInputError
         If the name ends with neither .parquet nor .csv, or the file cannot be written.
     """
-    check_suffix(path)
+    check_place(path)
     count = len(evaluation.t_utc)
     table = pa.table(
         {
@@ -58,10 +58,12 @@ def write_table(path: Path, evaluation: Evaluation) -> None:
         raise BadInputError("file", "must be a place that can be written", error.strerror, str(path)) from None
 
 
-def check_suffix(path: Path) -> None:
-    """Raise `BadInputError` unless the name says a format."""
+def check_place(path: Path) -> None:
+    """Raise `BadInputError` unless the name says a format and is not taken by a folder."""
     if path.suffix not in SUFFIXES:
         raise BadInputError("file", f"must end with {' or '.join(SUFFIXES)}", path.name, str(path))
+    if path.is_dir():
+        raise BadInputError("file", "must be a file to write, not a folder", str(path), str(path))
 
 
 def _known(value: float) -> float | None:

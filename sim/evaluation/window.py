@@ -46,7 +46,8 @@ def window(
     every : int, optional
         Score the first one, and each N-th after it; all of them by default.
     count : int, optional
-        Score so many, evenly spaced: of n the ``i * n // count``-th; all of them if there are not more.
+        Score so many, evenly spaced: the first one and each ``n // count``-th of n after it, until there are enough;
+        all of them if there are not more.
 
     Raises
     ------
@@ -64,8 +65,5 @@ def window(
     if every is not None and count is not None:
         raise BadInputError("every, count", "give one of them", (every, count))
     length = end - first
-    if count is not None and count < length:
-        scored = first + np.arange(count, dtype=np.int64) * length // count
-    else:
-        scored = np.arange(first, end, every or 1, dtype=np.int64)
-    return Window(first, end, scored)
+    step = every or max(length // (count or length), 1)
+    return Window(first, end, np.arange(first, end, step, dtype=np.int64)[:count])

@@ -10,11 +10,13 @@ import pytest
 
 import scenarios
 from router_core.exchanges import FIELDS
+from traces.matrices import read_series
 from traces.reader import TraceReader
 from traces.validate import validate_trace
 
 SAMPLES = Path(__file__).parents[2] / "traces" / "samples"
 NAMES = {"toy-day.parquet": "toy", "jiangxi-hour.parquet": "jiangxi"}
+MATRICES = "made-matrices.npz"
 BYTES_MAX = 1_000_000
 
 
@@ -36,6 +38,13 @@ def test_samples_are_in_step(remade: Path, name: str) -> None:
     # Another version of the Parquet library may lay the same content out differently.
     if pq.read_metadata(SAMPLES / name).created_by == pq.read_metadata(remade / name).created_by:
         assert (SAMPLES / name).read_bytes() == (remade / name).read_bytes()
+
+
+def test_sample_matrices_are_in_step(remade: Path) -> None:
+    committed, made = (read_series(folder / MATRICES) for folder in (SAMPLES, remade))
+    assert np.array_equal(committed.demand_mbps, made.demand_mbps)
+    assert (SAMPLES / MATRICES).read_bytes() == (remade / MATRICES).read_bytes()
+    assert (SAMPLES / MATRICES).stat().st_size < BYTES_MAX
 
 
 @pytest.mark.parametrize(("name", "scenario"), NAMES.items())

@@ -9,3 +9,4 @@ out=${2:-$(dirname "$0")}
     --out "$out/toy-day.parquet" --json > /dev/null
 "$router" trace generate --scenario jiangxi --start 2026-03-17T10:00 --hours 1 --seed 1 --exchanges-per-day 400000 \
     --out "$out/jiangxi-hour.parquet" --json > /dev/null
+"$(dirname "$router")/python" "$(dirname "$0")/make_matrices.py" "$out/made-matrices.npz"
