@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
 from router_core.kernels.tree_mixture import mix_trees
-from router_core.paths.pairs import Ends, checked_count, checked_pairs, gathered, set_of_arcs
+from router_core.paths.pairs import (
+    Ends,
+    checked_count,
+    checked_pairs,
+    distinct_pairs,
+    first_paths,
+    gathered,
+    of_pairs,
+    set_of_arcs,
+    some_paths,
+)
 from router_core.paths.path_set import PathSet
 from router_core.paths.route_space import RouteSpace
 from router_core.randomness import stream
@@ -37,43 +47,18 @@ FREE_UNIT = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """Every way that some tree took, D pairs; those of a pair by weight, then cost, then number of stations.
+    """Every way that some tree took.
 
     Attributes
     ----------
-    source, target : int32 (D,)
-    pair_start : int64 (D + 1,)
-        Ways of pair d: ``pair_start[d]:pair_start[d + 1]``.
-    way_start : int64 (N + 1,)
-    way_arc : int32 (K,)
-        Arcs of way w: ``way_arc[way_start[w]:way_start[w + 1]]``.
-    weight : float64 (N,)
-        Share of the trees that took each way; those of a connected pair sum to 1.
+    paths : PathSet
+        Those of a pair by weight, then cost, then number of stations.
+    weight : float64 (P,)
+        Share of the trees that took each path; those of a connected pair sum to 1.
     """
 
-    source: NDArray[np.int32]
-    target: NDArray[np.int32]
-    pair_start: NDArray[np.int64]
-    way_start: NDArray[np.int64]
-    way_arc: NDArray[np.int32]
+    paths: PathSet
     weight: NDArray[np.float64]
-
-    def first(self, k: int) -> Mixture:
-        """Return up to k ways of each pair, those of the highest weight; weights are as they were."""
-        counts = np.diff(self.pair_start)
-        rank = np.arange(len(self.weight)) - np.repeat(self.pair_start[:-1], counts)
-        kept = np.flatnonzero(rank < k)
-        pair_start = np.concatenate(([0], np.cumsum(np.minimum(counts, k))))
-        return Mixture(self.source, self.target, pair_start, *self._ways(kept))
-
-    def of(self, source: NDArray[np.int32], target: NDArray[np.int32], pair: NDArray[np.integer]) -> Mixture:
-        """Return the ways of these pairs, which may repeat."""
-        pair_start, ways = gathered(self.pair_start, pair)
-        return Mixture(source, target, pair_start, *self._ways(ways))
-
-    def _ways(self, ways: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
-        way_start, arcs = gathered(self.way_start, ways)
-        return way_start, self.way_arc[arcs], self.weight[ways]
 
 
 def tree_mixture(
@@ -110,56 +95,47 @@ def tree_mixture(
         Naming the station, pair or parameter that is not as above.
     """
     count = checked_count("k", k)
-    mixture = mix(space, capacity, source, target, seed=seed).first(count)
-    return set_of_arcs(space, mixture.source, mixture.target, mixture.pair_start, mixture.way_start, mixture.way_arc)
+    *pairs, place = distinct_pairs(space, *checked_pairs(space, source, target))
+    mixture = mix(space, checked_capacity(capacity, space), *pairs, seed=seed)
+    return of_pairs(first_paths(mixture.paths, count), place)
 
 
 def mix(
     space: RouteSpace,
-    capacity: NDArray[np.floating],
-    source: Ends | None = None,
-    target: Ends | None = None,
+    capacity: NDArray[np.float64],
+    source: NDArray[np.int32],
+    target: NDArray[np.int32],
     *,
-    seed: int = 0,
+    seed: int,
 ) -> Mixture:
-    """Return all ways that the trees of a mixture take; parameters as for `tree_mixture`."""
-    sources, targets = checked_pairs(space, source, target)
-    room = checked_capacity(capacity, space)
+    """Return all ways that the trees of a mixture take; parameters as for `tree_mixture`, checked, each pair once."""
     graph = space.graph
-    sent, received = _drawn_demands(space, room, seed)
+    sent, received = _drawn_demands(space, capacity, seed)
     draws = stream(seed, "tree-mixture-order")
     order = draws.permuted(np.broadcast_to(np.arange(space.end_count), (DEMANDS, ROUNDS, space.end_count)), axis=2)
-    keys, pair = np.unique(sources.astype(np.int64) * space.end_count + targets, return_inverse=True)
-    slot = np.full(space.end_count**2, -1, dtype=np.int32)
-    slot[keys] = np.arange(len(keys))
+    slot = np.full((space.end_count, space.end_count), -1, dtype=np.int32)
+    slot[source, target] = np.arange(len(source))
     way_slot, way_count, way_start, way_arc = mix_trees(
         graph.arc_start,
         graph.arc_tail,
         graph.arc_head,
         graph.arc_station,
-        unit_of(room),
+        unit_of(capacity),
         space.entry,
         space.exit,
         sent,
         received,
         np.ascontiguousarray(order),
         STEEPNESS,
-        slot.reshape(space.end_count, space.end_count),
+        slot,
     )
-    before = np.concatenate(([0], np.cumsum(space.station_cost[graph.arc_station[way_arc]])))
-    cost = before[way_start[1:]] - before[way_start[:-1]]
-    ranked = np.lexsort((np.diff(way_start), cost, -way_count, way_slot))
-    pair_start = np.concatenate(([0], np.cumsum(np.bincount(way_slot, minlength=len(keys))))).astype(np.int64)
-    ordered_start, arcs = gathered(way_start, ranked)
-    found = Mixture(
-        (keys // max(space.end_count, 1)).astype(np.int32),
-        (keys % max(space.end_count, 1)).astype(np.int32),
-        pair_start,
-        ordered_start,
-        way_arc[arcs],
-        way_count[ranked] / (DEMANDS * ROUNDS),
-    )
-    return found.of(sources, targets, pair)
+    pair_start = np.concatenate(([0], np.cumsum(np.bincount(way_slot, minlength=len(source))))).astype(np.int64)
+    in_order = np.argsort(way_slot, kind="stable")
+    way_start, arcs = gathered(way_start, in_order)
+    found = set_of_arcs(space, source, target, pair_start, way_start, way_arc[arcs])
+    count = way_count[in_order]
+    ranked = np.lexsort((np.diff(found.path_start), found.path_cost, -count, found.path_pair))
+    return Mixture(some_paths(found, ranked), count[ranked] / (DEMANDS * ROUNDS))
 
 
 def checked_capacity(capacity: NDArray[np.floating], space: RouteSpace) -> NDArray[np.float64]:

@@ -20,8 +20,10 @@ def seed_ids(seed: int) -> str:
 
 
 def check_mixture(space: RouteSpace, capacity: np.ndarray, mixture: Mixture, closed: frozenset[int]) -> None:
-    for pair, (source, target) in enumerate(zip(mixture.source.tolist(), mixture.target.tolist(), strict=True)):
-        first, last = mixture.pair_start[pair : pair + 2]
+    for pair, (source, target) in enumerate(
+        zip(mixture.paths.source.tolist(), mixture.paths.target.tolist(), strict=True)
+    ):
+        first, last = mixture.paths.pair_start[pair : pair + 2]
         connected = bool(all_paths(space, source, target, closed))
         assert (last > first) == connected
         if connected:
@@ -40,19 +42,19 @@ def test_weights_are_a_distribution_over_lawful_open_paths(seed):
         space = drawn_topology(random, random.randint(1, 6), random.randint(0, 16))
     capacity = drawn_capacity(random, space)
     closed = frozenset(np.flatnonzero(capacity == 0).tolist())
-    mixture = mix(space, capacity, seed=seed)
+    mixture = mix(space, capacity, *space.all_pairs(), seed=seed)
     check_mixture(space, capacity, mixture, closed)
     paths = tree_mixture(space, capacity, 3, seed=seed)
     check_lawful(paths)
     assert not closed & set(paths.path_station.tolist())
-    counts = np.diff(mixture.pair_start)
+    counts = np.diff(mixture.paths.pair_start)
     assert np.array_equal(np.diff(paths.pair_start), np.minimum(counts, 3))
 
 
 def test_equal_weights_are_ranked_by_cost():
     # Two lines of one capacity share their load, so either is taken about as often.
     space = space_of_lines(["a", "b"], np.array([(0, 1), (0, 1)]), np.ones(2), np.array([7, 3]))
-    mixture = mix(space, np.ones(2), [0], [1])
+    mixture = mix(space, np.ones(2), *space.all_pairs(), seed=0)
     assert mixture.weight.tolist() == [0.5, 0.5]
     paths = tree_mixture(space, np.ones(2), 2, [0], [1])
     assert [cost_of(space, path) for path in paths.paths_of(0)] == [3, 7]
@@ -60,13 +62,15 @@ def test_equal_weights_are_ranked_by_cost():
 
 def test_weights_follow_capacity():
     space = space_of_lines(["a", "b"], np.array([(0, 1), (0, 1)]), np.array([30.0, 10.0]))
-    assert mix(space, np.array([30.0, 10.0]), [0], [1]).weight == pytest.approx([0.75, 0.25], abs=0.051)
+    assert mix(space, np.array([30.0, 10.0]), *space.all_pairs(), seed=0).weight == pytest.approx(
+        [0.75, 0.25], abs=0.051
+    )
 
 
 def test_the_same_seed_draws_the_same_and_another_one_does_not():
     space = drawn_topology(Random(5), 10, 30, both_ways=True)
     capacity = np.ones(space.station_count)
-    weights = [mix(space, capacity, seed=seed).weight.tolist() for seed in (1, 1, 2)]
+    weights = [mix(space, capacity, *space.all_pairs(), seed=seed).weight.tolist() for seed in (1, 1, 2)]
     assert weights[0] == weights[1] != weights[2]
 
 
