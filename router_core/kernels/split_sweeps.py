@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 # Sharpness of the exponential prices, in units of 1 / peak: from blunt to as sharp as the gap asks.
 SHARPNESS_FIRST = 50.0
 SHARPNESS_GROWTH = 2.0
-SHARPNESS_MAX = 1e9
 # Part of the wanted gap that may stay unbalanced over all pairs together without a shift.
 UNBALANCED = 0.02
 # Part of the wanted gap that the stations of low price may cost the bound, all together: they count as free.
@@ -29,8 +28,9 @@ FREE = 1e-3
 # Sweeps at one sharpness after which shifts gain momentum. Where many pairs share tight stations, as in sets of
 # matrices, sweeps alone crawl: a set of 24 that stood at a gap of 3 % after 800 sweeps takes 170 to 1 %.
 MOMENTUM_AFTER = 5
-# Sweeps without a better answer after which prices get sharper, whatever the other signs say.
+# Sweeps without a hundredth of the distance gained: prices then get sharper if they are blunt; the end.
 PATIENCE = 30
+STALLED = 300
 TRIALS = 12
 # Keeps logarithms and quotients of prices finite where they vanish.
 TINY = 1e-300
@@ -430,15 +430,15 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         )  # fmt: skip
         bound, gain = bound / total, gain / total
         best_bound = max(best_bound, bound)
-        if best - best_bound <= gap * best or sweep >= sweeps_max or sharpness > SHARPNESS_MAX:
+        if best - best_bound <= gap * best or sweep >= sweeps_max or idle > STALLED:
             break
         idle = idle + 1 if best - best_bound > 0.99 * before else 0
         blunt, imbalance = objective - soft, soft + fees - bound
         if imbalance > 0.25 * gap * best and gain < 0.5 * imbalance:
             tie_part *= 0.25  # ties hold traffic where the peak would have it move
-        elif blunt > 0.5 * imbalance or idle >= PATIENCE:
+        elif blunt > 0.5 * imbalance or (idle % PATIENCE == PATIENCE - 1 and blunt > 0.1 * gap * best):
             sharpness *= SHARPNESS_GROWTH
-            idle, steady, last_gain = 0, 0, np.inf
+            steady, last_gain = 0, np.inf
             for m in range(matrices):
                 sharp[m] = sharpness / reference[m]
                 own = 0.0
@@ -454,7 +454,7 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
             cost, listed, count, visits, station, amount, trial,
         )  # fmt: skip
         sweep += 1
-        steady = steady + 1 if gain <= 2.0 * last_gain else min(steady, MOMENTUM_AFTER)
+        steady = steady + 1 if gain <= 2.0 * last_gain else min(steady, MOMENTUM_AFTER + 1)
         last_gain = gain
         if steady > MOMENTUM_AFTER:
             _go_on((steady - MOMENTUM_AFTER) / (steady - MOMENTUM_AFTER + 3.0), last_shares, shares)
