@@ -1,4 +1,8 @@
-"""The names of path sets, as a user types them: a kind and how many paths a pair has, such as ``ksp-4``."""
+"""The names of path sets, as a user types them: a kind and how many paths a pair has, such as ``ksp-4``.
+
+``ksp`` are the shortest ones, ``trees`` those of a tree mixture, ``survivable`` a choice of both such that every pair
+keeps a path after any single failure; where that takes more paths, a pair has more.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ from router_core.errors import BadInputError
 from router_core.paths.k_shortest import k_shortest
 from router_core.paths.path_set import PathSet
 from router_core.paths.route_space import RouteSpace
+from router_core.paths.survivable import choose_paths
 from router_core.paths.tree_mixture import tree_mixture
 
-DEFAULT_PATHS: Final = "ksp-4"
+DEFAULT_PATHS: Final = "survivable-4"
 PATHS_MAX: Final = 64
 
 
@@ -26,6 +31,7 @@ def _shortest(space: RouteSpace, _capacity: NDArray[np.float64], count: int) -> 
 PATH_KINDS: Final[dict[str, Callable[[RouteSpace, NDArray[np.float64], int], PathSet]]] = {
     "ksp": _shortest,
     "trees": tree_mixture,
+    "survivable": choose_paths,
 }
 PATHS_RULE: Final = f"must be one of {', '.join(f'{kind}-N' for kind in PATH_KINDS)} with N in 1..{PATHS_MAX}"
 
