@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
-from router_core.kernels.delay_cost import station_delays
+from router_core.kernels.split_sweeps import station_delays
 from router_core.network import Network, frozen
 from router_core.vocabulary import Discipline
 
@@ -106,6 +106,34 @@ class DelayCost:
         rate = utilisation * self.servers / self.service_s
         alone = self.linear * self.service_s / self.servers
         return np.divide(number, rate, out=alone, where=rate > 0)
+
+
+def delay_cost_of_lines(capacity: NDArray[np.floating], *, bend: NDArray[np.float64] | float = BEND) -> DelayCost:
+    """Return what lines cost of which only capacities are known: each is a queue M/M/1 of units of demand.
+
+    Parameters
+    ----------
+    capacity : float (L,)
+        Units of demand a second, finite, > 0.
+    bend : float or float64 (L,)
+        Utilisation from which the parabola goes on, in (0, 1).
+
+    Raises
+    ------
+    BadInputError
+        Naming the parameter, the rule and the value.
+    """
+    count = len(capacity)
+    rates = _checked("capacity", np.asarray(capacity, dtype=np.float64), count, lambda x: x > 0, "positive")
+    ones = np.ones(count)
+    return DelayCost(
+        service_s=frozen(1 / rates, np.float64),
+        servers=frozen(ones, np.float64),
+        linear=frozen(ones, np.float64),
+        queue=frozen(ones, np.float64),
+        power=frozen(2 * ones, np.float64),
+        bend=frozen(_checked("bend", bend, count, lambda x: (x > 0) & (x < 1), "in (0, 1)"), np.float64),
+    )
 
 
 def delay_cost(

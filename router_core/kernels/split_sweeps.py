@@ -101,28 +101,46 @@ def _fees(pair_start, start, stay, shares):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _delay(u, curve, station):  # type: ignore[no-untyped-def]
-    """Return value, slope and curvature of a station's cost at utilisation u (`router_core.delay`)."""
-    linear, queue, power, knee = curve[0, station], curve[1, station], curve[2, station], curve[3, station]
-    v = min(u, knee)
-    left = 1.0 - v
-    if v <= 0.0:
-        value, slope, bend = 0.0, linear, (2.0 * queue if power == 1.0 else 0.0)
-    else:
-        low = v if power == 1.0 else v**power
-        value = linear * v + queue * low * v / left
-        slope = linear + queue * low * ((power + 1.0) / left + v / (left * left))
-        bend = (
-            queue
-            * low
-            * (
-                (power + 1.0) * power / (v * left)
-                + 2.0 * (power + 1.0) / (left * left)
-                + 2.0 * v / (left * left * left)
-            )
+def delay_terms(  # type: ignore[no-untyped-def]
+    u: float, linear: float, queue: float, power: float, bend: float
+):
+    """Return (value, slope, curvature) of one station at utilisation `u` >= 0; `power` >= 2, 0 < `bend` < 1."""
+    at = min(u, bend)
+    low = at ** (power - 2.0)
+    left = 1.0 / (1.0 - at)
+    # u**power / (1 - u) and its derivatives share their factors, so one power is enough.
+    wait = queue * low * left
+    value = linear * at + wait * at * at
+    slope = linear + wait * at * (power + at * left)
+    curvature = wait * (power * (power - 1.0) + 2.0 * at * left * (power + at * left))
+    over = u - at
+    if over > 0.0:
+        value += over * (slope + 0.5 * over * curvature)
+        slope += over * curvature
+    return value, slope, curvature
+
+
+@njit(cache=True)
+def station_delays(
+    u: NDArray[np.float64],
+    linear: NDArray[np.float64],
+    queue: NDArray[np.float64],
+    power: NDArray[np.float64],
+    bend: NDArray[np.float64],
+    value: NDArray[np.float64],
+    slope: NDArray[np.float64],
+    curvature: NDArray[np.float64],
+) -> None:
+    """Fill `value`, `slope` and `curvature` (S,) of every station at utilisations `u` (S,)."""
+    for station in range(len(u)):
+        value[station], slope[station], curvature[station] = delay_terms(
+            u[station], linear[station], queue[station], power[station], bend[station]
         )
-    more = u - v
-    return value + more * (slope + 0.5 * more * bend), slope + more * bend, bend
+
+
+@njit(cache=True)
+def _delay(u, curve, station):  # type: ignore[no-untyped-def]
+    return delay_terms(u, curve[0, station], curve[1, station], curve[2, station], curve[3, station])
 
 
 @njit(cache=True)
@@ -473,14 +491,11 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
 
 
 @njit(cache=True)
-def _cost(pair_start, shares, weight, extra, load, curve):  # type: ignore[no-untyped-def]
-    """Cost of all stations and paths."""
+def _delays(load, curve):  # type: ignore[no-untyped-def]
+    """Cost of all stations."""
     total = 0.0
     for s in range(load.shape[1]):
         total += _delay(load[0, s], curve, s)[0]
-    for pair in range(len(pair_start) - 1):
-        for path in range(pair_start[pair], pair_start[pair + 1]):
-            total += shares[path] * weight[pair] * extra[path]
     return total
 
 
@@ -495,23 +510,19 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
     unit_load: NDArray[np.float64],
     demand: NDArray[np.float64],
     curve: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    extra: NDArray[np.float64],
     start: NDArray[np.float64],
     stay: NDArray[np.float64],
     gap: float,
     sweeps_max: int,
     shares: NDArray[np.float64],
 ):
-    """Minimise the sum of the stations' convex costs and the paths' linear ones; indices are the caller's to check.
+    """Minimise the sum of the stations' convex costs; indices are the caller's to check.
 
     Parameters
     ----------
     demand : float64 (1, R, D)
     curve : float64 (4, S)
-        Linear part, queueing part, power and knee of each station's cost of utilisation (`router_core.delay`).
-    weight : float64 (D,), extra : float64 (P,)
-        A path costs ``weight * extra`` if all of the pair's demand takes it.
+        `linear`, `queue`, `power` and `bend` of each station's cost (`router_core.delay_cost`).
     others
         As in `peak_sweeps`.
 
@@ -525,12 +536,12 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
     size = 2 * np.diff(path_start).max() if paths > 0 else 0
     visits, station = np.zeros(stations, np.int32), np.empty(size, np.int64)
     amount, trial = np.empty((1, size)), np.empty((1, size))
-    none = np.empty(0)
-    best_shares = shares.copy()
+    none, no_weight, no_extra = np.empty(0), np.zeros(pairs), np.zeros(paths)
+    best_shares, last_shares = shares.copy(), shares.copy()
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
-    best, best_bound, sweep = np.inf, 0.0, 0
+    best, best_bound, sweep, steady, last_gain = np.inf, 0.0, 0, 0, np.inf
     while True:
-        value = _cost(pair_start, shares, weight, extra, load, curve)
+        value = _delays(load, curve)
         fees = _fees(pair_start, start, stay, shares)
         for s in range(stations):
             _, price[0, s], _ = _delay(load[0, s], curve, s)
@@ -540,20 +551,28 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
         least = UNBALANCED * gap * best / max(pairs, 1)
         _, gain, count = _price_pairs(
             pair_start, path_pair, station_start, station_path, unit_load, demand,
-            weight, extra, 1.0, start, stay, 1.0, shares, price, 0.0, least, cost, listed,
+            no_weight, no_extra, 0.0, start, stay, 1.0, shares, price, 0.0, least, cost, listed,
         )  # fmt: skip
         # The cost is convex: no shares are better than these by more than moving at fixed prices would gain.
         best_bound = max(best_bound, value + fees - gain)
         if best - best_bound <= gap * best or sweep >= sweeps_max:
             break
         _shift_pairs(
-            pair_start, path_start, path_station, unit_load, demand, weight, extra, 1.0, start, stay, 1.0,
+            pair_start, path_start, path_station, unit_load, demand, no_weight, no_extra, 0.0, start, stay, 1.0,
             shares, price, load, none, none, none, curve, 0.25 * least,
             cost, listed, count, visits, station, amount, trial,
         )  # fmt: skip
         sweep += 1
+        steady = steady + 1 if gain <= 2.0 * last_gain else min(steady, MOMENTUM_AFTER + 1)
+        last_gain = gain
+        if steady > MOMENTUM_AFTER:
+            _go_on((steady - MOMENTUM_AFTER) / (steady - MOMENTUM_AFTER + 3.0), last_shares, shares)
+            make_whole(pair_start, best_shares, shares)
+            fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
+        else:
+            last_shares[:] = shares
     shares[:] = best_shares
     make_whole(pair_start, best_shares, shares)
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
-    value, fees = _cost(pair_start, shares, weight, extra, load, curve), _fees(pair_start, start, stay, shares)
+    value, fees = _delays(load, curve), _fees(pair_start, start, stay, shares)
     return value, fees, min(best_bound, value + fees), sweep

@@ -12,12 +12,11 @@ from router_core.kernels.split_sweeps import fill_load, peak_sweeps
 from router_core.splits.churn import Descent, Swept
 from router_core.splits.open_paths import OpenPaths
 from router_core.splits.problem import checked_start, traffic_share
-from router_core.splits.solver import GAP, SWEEPS_MAX, SplitSolver
+from router_core.splits.solver import GAP, NO_FEES, SWEEPS_MAX, SplitSolver
 from router_core.splits.split import Split, checked_demand
 
 # What ties may weigh, as a part of the gap: enough to decide between equals, too little to spoil the peak.
 TIE_PART: Final = 0.1
-NO_FEES: Final = np.empty(0)
 NO_CHANCES: Final = np.empty(0)
 
 

@@ -18,6 +18,7 @@ from router_core.splits.split import Split
 
 GAP: Final = 0.01
 SWEEPS_MAX: Final = 2000
+NO_FEES: Final = np.empty(0)
 
 
 class SplitSolver:
