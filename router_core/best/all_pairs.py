@@ -9,22 +9,27 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from router_core.best.elimination import least_degree
+from router_core.best.checks import (
+    CLOSED,
+    UNREACHABLE,
+    checked_changes,
+    checked_lines,
+    checked_names,
+    checked_node,
+    checked_transit,
+    refuse_costs,
+    whole_numbers,
+)
+from router_core.best.packed_table import PackedTable, aligned
 from router_core.errors import BadInputError
-from router_core.kernels.all_pairs import FINE, TOO_LARGE, solve, update
-from router_core.network import frozen
+from router_core.kernels.all_pairs import FINE
 
-# Cost of a line that nothing may take, and distance of a pair that no way joins.
-CLOSED: Final = 2**62
-UNREACHABLE: Final = CLOSED
+__all__ = ["CLOSED", "NODES_MAX", "UNREACHABLE", "AllPairs"]
+
 # Dense tables beyond that are gigabytes: split such a network (`router_core.best.regions`).
 NODES_MAX: Final = 2**15 - 1
-_INF: Final = {np.dtype(np.int32): 2**30 - 1, np.dtype(np.int64): 2**62 - 1}
-# Rows are padded to whole cache lines, so that loops over them have no odd end.
-_PADDING: Final = 16
-_CACHE_LINE: Final = 64
-_WHOLE: Final = (int, np.integer)
 _INT64: Final = np.dtype(np.int64)
+_WHOLE: Final = (int, np.integer)
 
 _ScalarT = TypeVar("_ScalarT", bound=np.generic)
 
@@ -67,55 +72,13 @@ class AllPairs:
     ) -> None:
         if not 1 <= node_count <= NODES_MAX:
             raise BadInputError("node_count", f"must lie in 1..{NODES_MAX}", node_count)
-        self.names = tuple(map(str, range(node_count) if names is None else names))
-        if len(self.names) != node_count:
-            raise BadInputError("names", f"must name {node_count} nodes", len(self.names))
-        ends = np.array(lines)
-        if ends.size == 0:
-            ends = np.empty((0, 2), dtype=np.int32)
-        if ends.ndim != 2 or ends.shape[1] != 2 or not np.issubdtype(ends.dtype, np.integer):
-            raise BadInputError("lines", "must be whole numbers of shape (L, 2)", (ends.dtype.name, ends.shape))
-        outside = np.flatnonzero(((ends < 0) | (ends >= node_count)).any(axis=1))
-        if len(outside):
-            place = f"line {int(outside[0])}"
-            raise BadInputError(place, f"joins nodes 0..{node_count - 1}", tuple(ends[outside[0]].tolist()))
-        passable = np.ones(node_count, dtype=np.bool_) if transit is None else np.array(transit)
-        if passable.shape != (node_count,) or passable.dtype != np.bool_:
-            rule = f"must be truth values of shape ({node_count},)"
-            raise BadInputError("transit", rule, (passable.dtype.name, passable.shape))
+        self.names = checked_names(node_count, names)
         self.node_count = node_count
-        self.line_tail = frozen(ends[:, 0], np.int32)
-        self.line_head = frozen(ends[:, 1], np.int32)
-        self.transit = frozen(passable, np.bool_)
-        self._cost = np.full(len(ends), CLOSED, dtype=np.int64)
+        self.transit = checked_transit(node_count, transit)
+        self._packed = PackedTable(node_count, checked_lines(node_count, lines), self.transit)
+        self.line_tail, self.line_head = self._packed.line_tail, self._packed.line_head
         self._one_line, self._one_cost = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
-        self._order_rows()
-        self._bits = max(1, (node_count - 1).bit_length())
-        # No best way has more lines than that.
-        hops = min(len(self._row_node) + 1, max(1, node_count - 1))
-        self._limit = {kind: ((inf >> self._bits) - 1) // hops for kind, inf in _INF.items()}
-        width = -(-node_count // _PADDING) * _PADDING
-        self._distance = _aligned(node_count, width, np.int64)
-        self._next_node = _aligned(node_count, width, np.int16)
-        self._set_table(_aligned(len(self._row_node), width, np.int32))
-        self._solve(np.full(len(ends), CLOSED, dtype=np.int64))
-
-    def _order_rows(self) -> None:
-        """Lay out what the kernel walks: lines by tail, nodes in transit by rank."""
-        count, tail, head = self.node_count, self.line_tail, self.line_head
-        by_tail = np.lexsort((np.arange(len(tail)), head, tail))
-        self._line_start = frozen(np.concatenate(([0], np.cumsum(np.bincount(tail, minlength=count)))), np.int32)
-        self._line = frozen(np.stack((head[by_tail], by_tail), axis=1), np.int32)
-        passable = np.flatnonzero(self.transit)
-        number = np.full(count, -1, dtype=np.int32)
-        number[passable] = np.arange(len(passable))
-        inner = self.transit[tail] & self.transit[head]
-        joined = zip(number[tail[inner]].tolist(), number[head[inner]].tolist(), strict=True)
-        elimination = least_degree(len(passable), joined)
-        number[passable] = elimination.rank
-        self._row_node = frozen(passable[elimination.node], np.int32)
-        self._node_row = frozen(number, np.int32)
-        self._step = elimination.row_operations()
+        self._solve(np.full(len(self.line_tail), CLOSED, dtype=np.int64))
 
     @property
     def cost(self) -> NDArray[np.int64]:
@@ -128,7 +91,7 @@ class AllPairs:
 
         A read-only view that later calls of `solve` and `update` change: copy what is to be kept.
         """
-        return _view(self._distance[:, : self.node_count])
+        return _view(self._packed.distance[:, : self.node_count])
 
     @property
     def next_node(self) -> NDArray[np.int16]:
@@ -136,7 +99,7 @@ class AllPairs:
 
         A view like `distance`.
         """
-        return _view(self._next_node[:, : self.node_count])
+        return _view(self._packed.next_node[:, : self.node_count])
 
     def solve(self, cost: ArrayLike) -> None:
         """Take new costs of all lines.
@@ -144,7 +107,7 @@ class AllPairs:
         Parameters
         ----------
         cost : int (L,)
-            At least 1, or `CLOSED`; the cost of a longest route must stay below 2**62 / 2 n.
+            At least 1, or `CLOSED`; any cost times 2 n**2 must stay below 2**62.
 
         Raises
         ------
@@ -155,26 +118,18 @@ class AllPairs:
         if type(cost) is np.ndarray and cost.dtype == _INT64 and cost.shape == self._cost.shape:
             self._solve(cost.copy())
         else:
-            self._solve(self._whole(cost, self._cost.shape, "cost"))
+            self._solve(whole_numbers(cost, self._cost.shape, "cost"))
 
     def _solve(self, cost: NDArray[np.int64]) -> None:
         """Solve, and keep these costs."""
-        fault = solve(cost, *self._laid_out)
-        if fault == TOO_LARGE and self._table.dtype == np.int32:
-            # Half as fast, and wide enough for nanoseconds.
-            self._set_table(_aligned(len(self._row_node), self._table.shape[1], np.int64))
-            fault = solve(cost, *self._laid_out)
+        packed = self._packed
+        fault = packed.solve(cost)
         if fault != FINE:
-            self._refuse(np.arange(len(cost)), cost)
+            self._refuse_costs(range(len(cost)), cost)
+            # Wide enough for nanoseconds, and half as fast.
+            packed.work_in(aligned(packed.table.shape, np.int64))
+            packed.solve(cost)
         self._cost = cost
-
-    def _set_table(self, table: NDArray[np.signedinteger]) -> None:
-        """Work in this table; what else the kernels take stays the same from call to call."""
-        self._table = table
-        self._laid_out = (
-            self._line_start, self._line, self._row_node, self._node_row, self._step,
-            table, self._distance, self._next_node, self._bits, _INF[table.dtype], self._limit[table.dtype], CLOSED,
-        )  # fmt: skip
 
     def update(self, line: ArrayLike, cost: ArrayLike) -> None:
         """Change the costs of some lines: failures (`CLOSED`), repairs, longer and shorter ones, together.
@@ -197,47 +152,30 @@ class AllPairs:
             number, changed = self._one_line, self._one_cost
             number[0], changed[0] = line, cost
         else:
-            number, changed = self._changes(line, cost)
-        fault = update(number, changed, self._cost, self.line_tail, self.line_head, *self._laid_out)
-        if fault == TOO_LARGE and self._table.dtype == np.int32:
+            number, changed = checked_changes(line, cost, len(self._cost), "line")
+        fault = self._packed.update(number, changed, self._cost)
+        if fault != FINE:
+            self._refuse_costs(number, changed)
             whole = self._cost.copy()
             whole[number] = changed
             self._solve(whole)
-        elif fault != FINE:
-            self._refuse(number, changed)
-
-    def _changes(self, line: ArrayLike, cost: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Check lines and costs, and keep the last of each line."""
-        given = np.atleast_1d(np.asarray(line))
-        if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
-            raise BadInputError("line", "must be whole numbers of shape (C,)", (given.dtype.name, given.shape))
-        outside = (given < 0) | (given >= len(self._cost))
-        if outside.any():
-            raise BadInputError("line", f"must lie in 0..{len(self._cost) - 1}", int(given[outside][0]))
-        changed = self._whole(np.atleast_1d(cost), given.shape, "cost")
-        last = len(given) - 1 - np.unique(given[::-1], return_index=True)[1]
-        return given[last].astype(np.int64), changed[last]
 
     def path(self, source: int, target: int) -> tuple[int, ...]:
         """Nodes of the best route, both ends included; empty if there is none."""
-        self._check_node("source", source)
-        self._check_node("target", target)
-        if self._next_node[source, target] < 0:
+        checked_node("source", source, self.node_count)
+        checked_node("target", target, self.node_count)
+        next_node = self._packed.next_node
+        if next_node[source, target] < 0:
             return ()
         found = [int(source)]
         while found[-1] != target:
-            found.append(int(self._next_node[found[-1], target]))
+            found.append(int(next_node[found[-1], target]))
         return tuple(found)
 
     def lines(self, source: int, target: int) -> tuple[int, ...]:
         """Lines of the best route; of parallel ones the cheapest, of equals the one with the lowest number."""
         nodes = self.path(source, target)
-        return tuple(self._line_between(tail, head) for tail, head in pairwise(nodes))
-
-    def _line_between(self, tail: int, head: int) -> int:
-        leaving = self._line[self._line_start[tail] : self._line_start[tail + 1]]
-        parallel = leaving[leaving[:, 0] == head, 1]
-        return int(parallel[self._cost[parallel].argmin()])
+        return tuple(self._packed.line_between(tail, head, self._cost) for tail, head in pairwise(nodes))
 
     def unreachable(self) -> NDArray[np.intp]:
         """Pairs that no way joins, (K, 2), by source and target."""
@@ -251,34 +189,12 @@ class AllPairs:
         """Name of a line for messages."""
         return f"{self.names[self.line_tail[line]]}>{self.names[self.line_head[line]]}#{line}"
 
-    def _whole(self, values: ArrayLike, shape: tuple[int, ...], place: str) -> NDArray[np.int64]:
-        """Return a copy as int64, or refuse it."""
-        given = np.asarray(values)
-        if given.shape != shape or (given.size and not np.issubdtype(given.dtype, np.integer)):
-            raise BadInputError(place, f"must be whole numbers of shape {shape}", (given.dtype.name, given.shape))
-        return given.astype(np.int64)
-
-    def _check_node(self, place: str, node: int) -> None:
-        if not 0 <= node < self.node_count:
-            raise BadInputError(place, f"must lie in 0..{self.node_count - 1}", node)
-
-    def _refuse(self, number: NDArray[np.integer], cost: NDArray[np.int64]) -> None:
-        """Raise for the first of these lines whose cost breaks a rule."""
-        greatest = self._limit[np.dtype(np.int64)]
-        broken = np.flatnonzero((cost < 1) | ((cost > greatest) & (cost != CLOSED)))[0]
-        rule = f"must lie in 1..{greatest}, or be CLOSED"
-        raise BadInputError(f"cost of line {self.line_name(int(number[broken]))}", rule, int(cost[broken]))
+    def _refuse_costs(self, number: Sequence[int] | NDArray[np.int64], cost: NDArray[np.int64]) -> None:
+        """Raise for the first of these lines whose cost breaks a rule, and not only that of the narrow table."""
+        refuse_costs(cost, self._packed.limit[_INT64], lambda place: f"line {self.line_name(int(number[place]))}")
 
 
 def _view(values: NDArray[_ScalarT]) -> NDArray[_ScalarT]:
     seen = values.view()
     seen.setflags(write=False)
     return seen
-
-
-def _aligned(rows: int, columns: int, kind: type[_ScalarT]) -> NDArray[_ScalarT]:
-    """Make an array that begins with a cache line: a row operation is then a quarter faster."""
-    size = rows * columns * np.dtype(kind).itemsize
-    room = np.empty(size + _CACHE_LINE, dtype=np.uint8)
-    begin = -room.ctypes.data % _CACHE_LINE
-    return room[begin : begin + size].view(kind).reshape(rows, columns)

@@ -150,6 +150,8 @@ def test_a_refused_change_changes_nothing() -> None:
     with pytest.raises(BadInputError, match=r"must be whole numbers of shape \(2,\)"):
         pairs.solve([5.0, 7.0])
     assert pairs.distance.tolist() == [[0, 5, 12], [UNREACHABLE, 0, 7], [UNREACHABLE, UNREACHABLE, 0]]
+    pairs.update(0, 6)
+    assert pairs.distance.tolist() == [[0, 6, 13], [UNREACHABLE, 0, 7], [UNREACHABLE, UNREACHABLE, 0]]
 
 
 def test_sums_stay_below_what_stands_for_no_way() -> None:
