@@ -137,8 +137,9 @@ cdef inline int32_t choose_live(const Routes *t, int64_t source, int64_t target,
         way = next_way(t, first, end, way)
         if way == chosen:
             break
+    # What is left are those of no weight; the rest is known to be down.
     for way in range(first, end):
-        if not has_weight(t, first, way) and is_live(t, source, target, way, down):
+        if is_live(t, source, target, way, down):
             return way
     return NONE_LIVE
 
