@@ -279,7 +279,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                         amount[m, j] += demand[m, r, pair] * unit_load[r, station[j]]
             # Newton's method on the ratio of the two prices, in logarithms, as exponential prices make that nearly
             # linear; where it is not, between what was too little and what was too much.
-            shift, low, high, done = 0.0, 0.0, most, False
+            shift, low, high, done = 0.0, 0.0, np.inf, False
             for attempt in range(TRIALS):
                 dear, dear_slope, cheap, cheap_slope = leaving + TINY, 0.0, arriving + TINY, 0.0
                 for m in range(len(demand)):
@@ -316,7 +316,8 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                 slope = dear_slope / dear + cheap_slope / cheap
                 shift = shift + ratio / slope if slope * most > 1e-12 * abs(ratio) else most
                 if shift <= low or shift >= high:
-                    shift = most if high == most else 0.5 * (low + high)
+                    shift = 0.5 * (low + high)
+                shift = min(shift, most)
             if not done:
                 continue
             if shift == shares[path]:
