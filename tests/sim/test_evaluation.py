@@ -300,6 +300,8 @@ def test_the_metric_decides_what_is_short():
         task = matrix_task(weighed, metric=metric)
         assert (task.source[pair], task.target[pair]) == (0, 1)
         assert k_shortest(task.space, 1).paths_of(pair) == [path]
+    costs = matrix_task(replace(series, igp_metric=np.array([1.0, 2.0, 3.5])), metric="igp").space.station_cost
+    assert (costs / costs[0]).tolist() == [1, 2, 3.5] * 2
     assert matrix_task(weighed, capacity_mbps=7).capacity.tolist() == [7] * 6
     with pytest.raises(BadInputError, match="igp_metric"):
         matrix_task(series, metric="igp")

@@ -8,7 +8,9 @@ from made_matrices import drawn_series, series_of
 
 from router_core.errors import BadInputError
 from router_core.paths.k_shortest import k_shortest
+from router_core.splits.split import Split
 from sim.evaluation.matrix_task import MatrixTask, matrix_task
+from strategies import steady_splits
 from strategies.matrix_baselines import EQUAL_PATHS_MAX
 from strategies.matrix_brain import Clairvoyant, IntervalStarted, MatrixObserved, MatrixSetting, SetShares
 from strategies.registry import MATRIX_BRAINS, make_matrix_brain
@@ -94,11 +96,34 @@ def test_the_clairvoyant_is_told_apart_by_what_it_can_be_asked(seed):
         assert hasattr(brain, "handle") == (name != "clairvoyant")
 
 
+class Forgetful:
+    """A solver that puts every pair on its last path."""
+
+    def __init__(self, paths, unit_load):
+        self.paths = paths
+
+    def solve(self, demand, **options):
+        shares = np.zeros(self.paths.path_count)
+        shares[self.paths.pair_start[1:] - 1] = 1.0
+        return Split(self.paths, shares, 1.0, 1.0, 1, np.empty(0, dtype=np.intp))
+
+
+def test_a_pair_without_demand_keeps_its_split_whatever_the_solver_does(monkeypatch):
+    monkeypatch.setattr(steady_splits, "PeakSolver", Forgetful)
+    setting = setting_of(matrix_task(series_of(np.ones((1, 3, 3)), [(0, 1), (0, 2), (2, 1)], [100, 100, 100])))
+    paths = setting.paths
+    demand = np.ones(paths.pair_count)
+    demand[0] = 0.0
+    shares = steady_splits.SteadySplits(setting).for_matrix(demand).shares
+    assert [np.argmax(shares[paths.path_pair == pair]) for pair in range(paths.pair_count)] == [0] + [1] * 5
+
+
+@pytest.mark.parametrize("learned", [1, 3])
 @pytest.mark.parametrize("seed", SEEDS)
-def test_reactive_is_the_clairvoyant_one_interval_late(seed):
+def test_reactive_is_the_clairvoyant_one_interval_late(seed, learned):
     task = matrix_task(drawn_series(seed))
-    late, hindsight = lived("reactive", task, learned=1), lived("clairvoyant", task)
-    for index, decision in enumerate(late):
+    late, hindsight = lived("reactive", task, learned), lived("clairvoyant", task)
+    for index, decision in enumerate(late, learned - 1):
         assert decision.solved is not None
         assert hindsight[index].solved is not None
         assert decision.solved.objective == pytest.approx(hindsight[index].solved.objective, rel=2e-3)
