@@ -148,7 +148,12 @@ class AllPairs:
         BadInputError
             Naming the first line that breaks a rule; everything then stays as it was.
         """
-        if isinstance(line, _WHOLE) and isinstance(cost, _WHOLE) and 0 <= line < len(self._cost) and cost <= CLOSED:
+        if (
+            isinstance(line, _WHOLE)
+            and isinstance(cost, _WHOLE)
+            and 0 <= line < len(self._cost)
+            and 0 <= cost <= CLOSED
+        ):
             number, changed = self._one_line, self._one_cost
             number[0], changed[0] = line, cost
         else:
