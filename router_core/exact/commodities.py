@@ -6,13 +6,13 @@ can share one tree of cheapest paths.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.kernels.source_trees import price_trees
+from router_core.kernels.source_trees import price_trees, sweep_sources
 from router_core.paths.route_space import RouteSpace
 from router_core.routing_graph import compressed
 
@@ -79,6 +79,16 @@ class Commodities:
         return len(self.weight)
 
     @property
+    def degree(self) -> float:
+        """Mean number of arcs that leave a state."""
+        return len(self.arc_head) / (len(self.arc_start) - 1)
+
+    @property
+    def size(self) -> int:
+        """Number of flows on arcs: of columns if all is written as one programme."""
+        return self.sources * self.mixes * len(self.arc_head)
+
+    @property
     def row_group(self) -> NDArray[np.intp]:
         """Mix and source of each row as ``m * G + g``, (K,)."""
         return np.repeat(np.arange(len(self.row_start) - 1), np.diff(self.row_start))
@@ -91,6 +101,31 @@ class Commodities:
         load, distance = _trees(self, price)
         # Paths paid the tie cost, too, so the bound gives back the most that it can have added.
         return load, float(self.row_rate @ distance) - TIE_COST * len(self.arc_start)
+
+    def swept(self, sharpness: float, sweeps: int) -> list[NDArray[np.float64]]:
+        """Return what some routings load, each (G, T): a good one first, then the trees it came from."""
+        own = self.price(np.full(self.stations, 1.0 / self.stations))[0]
+        found = [own.copy()]
+        for _ in range(sweeps):
+            tree = np.empty_like(own)
+            sweep_sources(
+                self.arc_start,
+                self.arc_head,
+                self.arc_station,
+                self.weight,
+                sharpness,
+                TIE_COST,
+                self.entry,
+                self.exit,
+                self.row_start,
+                self.row_target,
+                self.row_rate,
+                own,
+                own.sum(axis=0),
+                tree,
+            )
+            found.append(tree)
+        return [own, *found]
 
 
 def commodities(
@@ -135,8 +170,10 @@ def commodities(
 
     everything, row = gathered(np.arange(len(pairs)), 1.0)
     load, distance = _trees(everything, np.full(len(stations), 1.0 / max(len(stations), 1)))
-    connected = np.flatnonzero(np.isfinite(distance)[row])
-    return gathered(connected, float(load.sum(axis=0).max(initial=0.0)))[0]
+    scale = float(load.sum(axis=0).max(initial=0.0))
+    if np.isfinite(distance).all():
+        return replace(everything, scale=scale, weight=weight / (scale or 1.0))
+    return gathered(np.flatnonzero(np.isfinite(distance)[row]), scale)[0]
 
 
 def _mixes(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -18,8 +19,14 @@ from router_core.paths.route_space import RouteSpace
 from router_core.paths.unit_load import checked_unit_load
 
 GAP: Final = 1e-4
-# Up to so many arcs of commodities the plain programme is as fast as column generation, or faster.
-PLAIN_MAX: Final = 400
+# The smallest programmes are solved at once, and small ones with many ways too: there column generation takes many
+# rounds, or never settles, as on complete graphs of 16 nodes; sparse ones take it a third of the plain programme's time.
+PLAIN_SIZE_MAX: Final = 300
+DENSE_SIZE_MAX: Final = 4_000
+DENSE_DEGREE: Final = 6.5
+# Rounds after which column generation gives way to the plain programme: by then it has cost about as much.
+ROUNDS_MIN: Final = 5
+SIZE_A_ROUND: Final = 400
 
 
 @dataclass(frozen=True)
@@ -86,13 +93,11 @@ def least_peak(
     unrouted = tuple(rows.unrouted.tolist())
     if rows.scale == 0:
         return Optimum(floor, floor, 0, unrouted)
-    rounds = 0
-    if rows.sources * rows.mixes * len(rows.arc_head) <= PLAIN_MAX:
-        peak, bound = arc_peak(rows)
-    else:
-        peak, bound, rounds = tree_peak(rows, gap, floor / rows.scale)
-        if peak - bound > gap * peak and peak > floor / rows.scale:
-            plain = arc_peak(rows)
-            peak, bound = min(peak, plain[0]), max(bound, plain[1])
+    peak, bound, rounds = math.inf, 0.0, 0
+    if rows.size > (DENSE_SIZE_MAX if rows.degree > DENSE_DEGREE else PLAIN_SIZE_MAX):
+        peak, bound, rounds = tree_peak(rows, gap, ROUNDS_MIN + rows.size // SIZE_A_ROUND, floor / rows.scale)
+    if peak - bound > gap * peak and peak > floor / rows.scale:
+        plain = arc_peak(rows)
+        peak, bound = min(peak, plain[0]), max(bound, plain[1])
     objective = max(peak * rows.scale, floor)
     return Optimum(objective, min(max(bound * rows.scale, floor), objective), rounds, unrouted)

@@ -4,9 +4,10 @@ A column is one routing of a whole source (a cheapest tree for each mix); the ma
 minimise the peak (Dantzig and Wolfe, Operations Research 8, 1960; one column a source tree as in Jones et al.,
 Mathematical Programming 62, 1993). Prices bound the optimum from below at every step, so the answer carries its gap.
 
-Two things make it fast. The first columns come from rounds of multiplicative weights (Plotkin, Shmoys and Tardos,
-Mathematics of Operations Research 20, 1995), each as dear as one pricing: the master then starts near the end. And the
-master has rows for those stations alone that were ever too busy: most never are.
+Two things make it fast. The first columns come from a few sweeps of block-coordinate Frank-Wolfe (Lacoste-Julien et
+al., International Conference on Machine Learning, 2013), each about as dear as two pricings: the master then starts
+with trees of many kinds, near the end. And the master has rows for those stations alone that were ever too busy: most
+never are.
 """
 
 from __future__ import annotations
@@ -21,23 +22,20 @@ from router_core.errors import ExchangeRouterError
 from router_core.exact.commodities import Commodities
 from router_core.exact.linear_programme import INFINITE, TOLERANCE
 
-ROUNDS_MAX: Final = 100
 PRIMAL_SIMPLEX: Final = 4  # HiGHS's number of it
-# Rounds of multiplicative weights, for each source and at least. Fewer leave more to the master, which on 224 sources
-# takes 5 s after 6 rounds and 0.5 s after 30; more of them make it wide.
-FIRST_ROUNDS_PER_SOURCE: Final = 0.12
-FIRST_ROUNDS_MIN: Final = 3
-# How sharply weights rise with load; 80 and 10 cost the master up to five times as much.
-SHARPNESS: Final = 40.0
-# Which stations have a row from the beginning: busier than this share of the peak of the first columns' mean.
-BUSY: Final = 0.6
-# At most so many stations get a row in one round, the busiest.
-ROWS_A_ROUND: Final = 20
+# Sweeps before the master, at least and for each arc that leaves a state: the more ways there are, the more trees the
+# optimum mixes. Fewer leave the master more rounds; more make it wide, and cost more than they save.
+SWEEPS_MIN: Final = 5
+SWEEPS_PER_DEGREE: Final = 1.25
+# How sharply prices rise with load in them: sharper ones find better routings, and yet fewer kinds of trees.
+SHARPNESS: Final = 10.0
+# Which stations have a row from the beginning: busier than this share of the peak after the sweeps.
+BUSY: Final = 0.4
 # Of a reduced cost that is worth a column.
 REDUCED_COST: Final = 1e-12
 
 
-def tree_peak(rows: Commodities, gap: float, floor: float = 0.0) -> tuple[float, float, int]:
+def tree_peak(rows: Commodities, gap: float, rounds_max: int, floor: float = 0.0) -> tuple[float, float, int]:
     """Return the least peak that was found, its bound, in units of the rows' scale, and the rounds of the master.
 
     Parameters
@@ -45,14 +43,15 @@ def tree_peak(rows: Commodities, gap: float, floor: float = 0.0) -> tuple[float,
     rows : Commodities
     gap : float
         Stop when the peak is within this share of the bound.
+    rounds_max : int
+        Stop after so many rounds, at least 1, whatever the gap.
     floor : float
         What is busy whatever the routing: neither number matters below it.
     """
-    columns, bound = _first_columns(rows)
-    peak = INFINITE
-    master = _Master(rows, columns)
+    master = _Master(rows, rows.swept(SHARPNESS, max(SWEEPS_MIN, round(SWEEPS_PER_DEGREE * rows.degree))))
+    peak, bound = INFINITE, 0.0
     rounds = 0
-    while rounds < ROUNDS_MAX:
+    while rounds < rounds_max:
         rounds += 1
         least, share, price, base = master.solve()
         load = share @ master.load
@@ -67,25 +66,8 @@ def tree_peak(rows: Commodities, gap: float, floor: float = 0.0) -> tuple[float,
         if not len(better) and not len(busy):
             break
         master.add_columns(tree[better], better)
-        master.add_rows(busy[np.argsort(-load[busy], kind="stable")][:ROWS_A_ROUND])
+        master.add_rows(busy)
     return peak, bound, rounds
-
-
-def _first_columns(rows: Commodities) -> tuple[list[NDArray[np.float64]], float]:
-    """Return loads (G, T) of some rounds of trees whose mean is not too uneven, and the best bound of their prices.
-
-    Each round is priced by the load of all earlier ones: exponentially, and ever more sharply.
-    """
-    uniform = np.full(rows.stations, 1.0 / rows.stations)
-    load, bound = rows.price(uniform)
-    columns, total = [load], load.sum(axis=0)
-    for number in range(1, 1 + max(FIRST_ROUNDS_MIN, round(FIRST_ROUNDS_PER_SOURCE * rows.sources))):
-        price = np.exp(SHARPNESS * np.sqrt(number) * (total / total.max() - 1.0))
-        load, below = rows.price(price / price.sum())
-        bound = max(bound, below)
-        columns.append(load)
-        total += load.sum(axis=0)
-    return columns, bound
 
 
 class _Master:
@@ -97,7 +79,7 @@ class _Master:
     def __init__(self, rows: Commodities, first: list[NDArray[np.float64]]) -> None:
         self._sources = rows.sources
         self._width = 0
-        self._load = np.empty((4 * len(first) * rows.sources, rows.stations))
+        self._load = np.empty((2 * len(first) * rows.sources, rows.stations))
         self._stations = np.empty(0, dtype=np.intp)
         self.has_row = np.zeros(rows.stations, dtype=np.bool_)
         highs = self._highs = highspy.Highs()
@@ -117,18 +99,13 @@ class _Master:
         highs.addRows(
             self._sources, ones, ones, 0, np.zeros(self._sources, np.int32), np.empty(0, np.int32), np.empty(0)
         )
-        mean = np.add.reduce([load.sum(axis=0) for load in first]) / len(first)
-        self.add_rows(np.flatnonzero(mean >= BUSY * mean.max()))
-        # The best round alone is a combination: with it as the first basis, the simplex need not look for one.
-        best = int(np.argmin([load.sum(axis=0)[self._stations].max() for load in first]))
-        self.add_columns(first[best], np.arange(self._sources))
-        others = [load for number, load in enumerate(first) if number != best]
-        loads = np.concatenate((first[best], *others))
+        total = first[0].sum(axis=0)
+        self.add_rows(np.flatnonzero(total >= BUSY * total.max()))
+        loads = np.concatenate(first)
         source = np.tile(np.arange(self._sources), len(first))
         fresh = _different(loads, source)
-        fresh = fresh[fresh >= self._sources]
         self.add_columns(loads[fresh], source[fresh])
-        self._begin_with(first[best].sum(axis=0)[self._stations])
+        self._begin_with_first()
 
     @property
     def load(self) -> NDArray[np.float64]:
@@ -177,14 +154,14 @@ class _Master:
         least = float(self._highs.getInfo().objective_function_value)
         return least, share, price / (price.sum() or 1.0), duals[: self._sources]
 
-    def _begin_with(self, load: NDArray[np.float64]) -> None:
-        """Begin with each source's first column alone, whose sum loads the stations with rows so."""
+    def _begin_with_first(self) -> None:
+        """Let the first routing alone be the first basis: the simplex then need not look for one."""
         status = highspy.HighsBasisStatus
         basis = highspy.HighsBasis()
         column = [status.kLower] * (1 + self._width)
         column[: 1 + self._sources] = [status.kBasic] * (1 + self._sources)
-        row = [status.kLower] * self._sources + [status.kBasic] * len(load)
-        row[self._sources + int(np.argmax(load))] = status.kUpper
+        row = [status.kLower] * self._sources + [status.kBasic] * len(self._stations)
+        row[self._sources + int(self.load[: self._sources].sum(axis=0)[self._stations].argmax())] = status.kUpper
         basis.col_status, basis.row_status, basis.valid = column, row, True
         self._highs.setBasis(basis)
 

@@ -1,4 +1,4 @@
-"""Cheapest trees of all sources at once: the pricing step of the column generation in `router_core.exact`."""
+"""Cheapest trees of all sources: pricing and first columns of the column generation in `router_core.exact`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 INFINITE = np.inf
+# Steps of the line search, and when it is near enough: Newton on a function that is nearly linear mostly takes three.
+SEARCH_STEPS = 8
+SEARCH_TOLERANCE = 1e-3
 
 
 @njit(cache=True)
@@ -28,7 +31,57 @@ def _sift_down(heap_key, heap_item, size, key, item):  # type: ignore[no-untyped
 
 
 @njit(cache=True)
-def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop nest
+def _grow(  # type: ignore[no-untyped-def]
+    arc_start, arc_head, arc_station, arc_cost, entry, distance, came_by, came_from, settled, heap_key, heap_item
+):
+    """Grow the tree of cheapest paths from a state (Dijkstra); return how many states were settled, in that order."""
+    distance[:] = INFINITE
+    distance[entry] = 0.0
+    heap_key[0], heap_item[0] = 0.0, entry
+    heap_size = 1
+    reached = 0
+    while heap_size > 0:
+        key, state = heap_key[0], heap_item[0]
+        heap_size -= 1
+        if heap_size > 0:
+            _sift_down(heap_key, heap_item, heap_size, heap_key[heap_size], heap_item[heap_size])
+        if key > distance[state]:
+            continue
+        settled[reached] = state
+        reached += 1
+        for arc in range(arc_start[state], arc_start[state + 1]):
+            total = key + arc_cost[arc]
+            head = arc_head[arc]
+            if total < distance[head]:
+                distance[head] = total
+                came_by[head] = arc_station[arc]
+                came_from[head] = state
+                place = heap_size
+                heap_size += 1
+                while place > 0 and heap_key[(place - 1) // 2] > total:
+                    heap_key[place] = heap_key[(place - 1) // 2]
+                    heap_item[place] = heap_item[(place - 1) // 2]
+                    place = (place - 1) // 2
+                heap_key[place] = total
+                heap_item[place] = head
+    return reached
+
+
+@njit(cache=True)
+def _gather(settled, reached, came_by, came_from, weight, flow, load):  # type: ignore[no-untyped-def]
+    """Add to the stations' load what flows to the states of a tree; the flow is taken away."""
+    # From the farthest state back to the source, each hands its flow on to the one it was reached from.
+    for place in range(reached - 1, 0, -1):
+        state = settled[place]
+        if flow[state] > 0.0:
+            load[came_by[state]] += flow[state] * weight[came_by[state]]
+            flow[came_from[state]] += flow[state]
+            flow[state] = 0.0
+    flow[settled[0]] = 0.0
+
+
+@njit(cache=True)
+def price_trees(  # type: ignore[no-untyped-def]
     arc_start: NDArray[np.int64],
     arc_head: NDArray[np.int32],
     arc_station: NDArray[np.int32],
@@ -70,64 +123,143 @@ def price_trees(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
     distance_to : float64 (D,), written
         Price of a unit of each row, tie costs included; infinite if its target cannot be reached: it loads nothing.
     """
-    states = len(arc_start) - 1
-    groups = len(entry_state)
+    states, arcs, groups = len(arc_start) - 1, len(arc_head), len(entry_state)
     distance = np.empty(states)
-    came_by = np.empty(states, np.int64)
-    came_from = np.empty(states, np.int64)
-    settled = np.empty(states, np.int64)
+    came_by, came_from, settled = np.empty(states, np.int64), np.empty(states, np.int64), np.empty(states, np.int64)
     flow = np.zeros(states)
-    heap_key = np.empty(len(arc_head) + 1)
-    heap_item = np.empty(len(arc_head) + 1, np.int64)
-    arc_cost = np.empty(len(arc_head))
+    heap_key, heap_item = np.empty(arcs + 1), np.empty(arcs + 1, np.int64)
+    arc_cost = np.empty(arcs)
     load[:] = 0.0
     for mix in range(len(weight)):
-        for arc in range(len(arc_head)):
-            station = arc_station[arc]
-            arc_cost[arc] = price[station] * weight[mix, station] + tie_cost
+        for arc in range(arcs):
+            arc_cost[arc] = price[arc_station[arc]] * weight[mix, arc_station[arc]] + tie_cost
         for group in range(groups):
             first, last = row_start[mix * groups + group], row_start[mix * groups + group + 1]
             if first == last:
                 continue
-            distance[:] = INFINITE
-            distance[entry_state[group]] = 0.0
-            heap_key[0], heap_item[0] = 0.0, entry_state[group]
-            heap_size = 1
-            reached = 0
-            while heap_size > 0:
-                key, state = heap_key[0], heap_item[0]
-                heap_size -= 1
-                if heap_size > 0:
-                    _sift_down(heap_key, heap_item, heap_size, heap_key[heap_size], heap_item[heap_size])
-                if key > distance[state]:
-                    continue
-                settled[reached] = state
-                reached += 1
-                for arc in range(arc_start[state], arc_start[state + 1]):
-                    total = key + arc_cost[arc]
-                    head = arc_head[arc]
-                    if total < distance[head]:
-                        distance[head] = total
-                        came_by[head] = arc_station[arc]
-                        came_from[head] = state
-                        place = heap_size
-                        heap_size += 1
-                        while place > 0 and heap_key[(place - 1) // 2] > total:
-                            heap_key[place] = heap_key[(place - 1) // 2]
-                            heap_item[place] = heap_item[(place - 1) // 2]
-                            place = (place - 1) // 2
-                        heap_key[place] = total
-                        heap_item[place] = head
+            reached = _grow(
+                arc_start,
+                arc_head,
+                arc_station,
+                arc_cost,
+                entry_state[group],
+                distance,
+                came_by,
+                came_from,
+                settled,
+                heap_key,
+                heap_item,
+            )
             for row in range(first, last):
                 state = exit_state[row_target[row]]
                 distance_to[row] = distance[state]
                 if distance[state] < INFINITE:
                     flow[state] += row_rate[row]
-            # From the farthest state back to the source, each hands its flow on to the one it was reached from.
-            for place in range(reached - 1, 0, -1):
-                state = settled[place]
-                if flow[state] > 0.0:
-                    load[group, came_by[state]] += flow[state] * weight[mix, came_by[state]]
-                    flow[came_from[state]] += flow[state]
-                    flow[state] = 0.0
-            flow[entry_state[group]] = 0.0
+            _gather(settled, reached, came_by, came_from, weight[mix], flow, load[group])
+
+
+@njit(cache=True)
+def sweep_sources(  # type: ignore[no-untyped-def]  # noqa: PLR0912 - one loop nest
+    arc_start: NDArray[np.int64],
+    arc_head: NDArray[np.int32],
+    arc_station: NDArray[np.int32],
+    weight: NDArray[np.float64],
+    sharpness: float,
+    tie_cost: float,
+    entry_state: NDArray[np.int64],
+    exit_state: NDArray[np.int64],
+    row_start: NDArray[np.int64],
+    row_target: NDArray[np.int32],
+    row_rate: NDArray[np.float64],
+    own: NDArray[np.float64],
+    total: NDArray[np.float64],
+    tree: NDArray[np.float64],
+):
+    """Let each source in turn move towards its cheapest tree, at prices that rise exponentially with the load.
+
+    Block-coordinate Frank-Wolfe with a line search on the sum over stations of ``exp(sharpness * load / peak)``. Each
+    source heeds what those before it did, so a few sweeps come as far as many rounds in which all move at once.
+
+    Parameters as in `price_trees`, where every target can be reached; else:
+
+    Parameters
+    ----------
+    sharpness : float
+    own : float64 (G, S), changed
+        Utilisation that each source causes.
+    total : float64 (S,), changed
+        Their sum; its peak is above 0.
+    tree : float64 (G, S), written
+        Utilisation by the tree that each source moved towards.
+    """
+    states, arcs, groups, stations = len(arc_start) - 1, len(arc_head), len(entry_state), len(total)
+    distance = np.empty(states)
+    came_by, came_from, settled = np.empty(states, np.int64), np.empty(states, np.int64), np.empty(states, np.int64)
+    flow = np.zeros(states)
+    heap_key, heap_item = np.empty(arcs + 1), np.empty(arcs + 1, np.int64)
+    arc_cost, price = np.empty(arcs), np.empty(stations)
+    tree[:] = 0.0
+    for group in range(groups):
+        peak = total.max()
+        if peak <= 0.0:
+            return
+        rise = sharpness / peak
+        for station in range(stations):
+            price[station] = np.exp(rise * (total[station] - peak))
+        for mix in range(len(weight)):
+            first, last = row_start[mix * groups + group], row_start[mix * groups + group + 1]
+            if first == last:
+                continue
+            for arc in range(arcs):
+                arc_cost[arc] = price[arc_station[arc]] * weight[mix, arc_station[arc]] + tie_cost
+            reached = _grow(
+                arc_start,
+                arc_head,
+                arc_station,
+                arc_cost,
+                entry_state[group],
+                distance,
+                came_by,
+                came_from,
+                settled,
+                heap_key,
+                heap_item,
+            )
+            for row in range(first, last):
+                flow[exit_state[row_target[row]]] += row_rate[row]
+            _gather(settled, reached, came_by, came_from, weight[mix], flow, tree[group])
+        # What is gained where load falls equals what is lost where it rises: the logarithm of their ratio is nearly
+        # linear in the step, so Newton finds its zero soon, guarded by halving; 2 stands for no limit found yet.
+        step, low, high = 0.0, 0.0, 2.0
+        for _ in range(SEARCH_STEPS):
+            gain, loss, gain_slope, loss_slope = 1e-300, 1e-300, 0.0, 0.0
+            for station in range(stations):
+                change = tree[group, station] - own[group, station]
+                if change != 0.0:
+                    at = change * np.exp(rise * (total[station] + step * change - peak))
+                    if change > 0.0:
+                        loss += at
+                        loss_slope += at * rise * change
+                    else:
+                        gain -= at
+                        gain_slope -= at * rise * change
+            excess = np.log(loss / gain)
+            if excess >= 0.0:
+                high = step
+            else:
+                low = step
+            if high <= low or low >= 1.0:
+                break
+            slope = loss_slope / loss - gain_slope / gain
+            following = step - excess / slope if slope > 0.0 else 1.0
+            if not low < following < high:
+                following = 0.5 * (low + high)
+            following = min(following, 1.0)
+            if abs(following - step) < SEARCH_TOLERANCE:
+                step = following
+                break
+            step = following
+        for station in range(stations):
+            change = step * (tree[group, station] - own[group, station])
+            own[group, station] += change
+            total[station] += change
