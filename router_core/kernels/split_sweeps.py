@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 # Sharpness of the exponential prices, in units of 1 / peak: from blunt to as sharp as the gap asks.
 SHARPNESS_FIRST = 50.0
-SHARPNESS_GROWTH = 2.0
+SHARPNESS_GROWTH = 3.0
 # Part of the wanted gap that may stay unbalanced over all pairs together without a shift.
-UNBALANCED = 0.02
+UNBALANCED = 0.25
 # Part of the wanted gap that the stations of low price may cost the bound, all together: they count as free.
 FREE = 1e-3
 # Sweeps at one sharpness after which shifts gain momentum. Where many pairs share tight stations, as in sets of
@@ -279,7 +279,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                         amount[m, j] += demand[m, r, pair] * unit_load[r, station[j]]
             # Newton's method on the ratio of the two prices, in logarithms, as exponential prices make that nearly
             # linear; where it is not, between what was too little and what was too much.
-            shift, low, high, done = 0.0, 0.0, np.inf, False
+            shift, low, high, done, cheap, cheap_before = 0.0, 0.0, np.inf, False, 0.0, 0.0
             for attempt in range(TRIALS):
                 dear, dear_slope, cheap, cheap_slope = leaving + TINY, 0.0, arriving + TINY, 0.0
                 for m in range(len(demand)):
@@ -305,7 +305,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                 if attempt == 0:
                     if ratio <= 0.0:
                         break
-                    near = max(NEAR, 0.5 * ratio)
+                    near, cheap_before = max(NEAR, 0.5 * ratio), cheap
                 elif ratio >= -NEAR and (ratio <= near or shift == most):
                     done = True
                     break
@@ -331,7 +331,8 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                     used = shift * amount[m, j]
                     load[m, station[j]] += -used if j < lose else used
                     price[m, station[j]] = trial[m, j]
-            cheapest = _path_price(to, pair, path_start, path_station, unit_load, demand, price) + linear * extra[to]
+            cost[to] += cheap - cheap_before
+            cheapest = cost[to] + linear * extra[to]
             if held and shares[to] >= start[to]:
                 cheapest += fee
 
