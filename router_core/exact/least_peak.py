@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,7 +19,7 @@ from router_core.paths.unit_load import checked_unit_load
 
 GAP: Final = 1e-4
 # The smallest programmes are solved at once, and small ones with many ways too: there column generation takes many
-# rounds, or never settles, as on complete graphs of 16 nodes; sparse ones take it a third of the plain programme's time.
+# rounds, or never settles, as on complete graphs of 16 nodes; sparse ones take it a third of the plain one's time.
 PLAIN_SIZE_MAX: Final = 300
 DENSE_SIZE_MAX: Final = 4_000
 DENSE_DEGREE: Final = 6.5
@@ -93,11 +92,13 @@ def least_peak(
     unrouted = tuple(rows.unrouted.tolist())
     if rows.scale == 0:
         return Optimum(floor, floor, 0, unrouted)
-    peak, bound, rounds = math.inf, 0.0, 0
-    if rows.size > (DENSE_SIZE_MAX if rows.degree > DENSE_DEGREE else PLAIN_SIZE_MAX):
-        peak, bound, rounds = tree_peak(rows, gap, ROUNDS_MIN + rows.size // SIZE_A_ROUND, floor / rows.scale)
-    if peak - bound > gap * peak and peak > floor / rows.scale:
-        plain = arc_peak(rows)
-        peak, bound = min(peak, plain[0]), max(bound, plain[1])
+    low = floor / rows.scale
+    if rows.size <= (DENSE_SIZE_MAX if rows.degree > DENSE_DEGREE else PLAIN_SIZE_MAX):
+        (peak, bound), rounds = arc_peak(rows), 0
+    else:
+        peak, bound, rounds = tree_peak(rows, gap, ROUNDS_MIN + rows.size // SIZE_A_ROUND, low)
+        if peak > low and peak - max(bound, low) > gap * peak:
+            plain = arc_peak(rows)
+            peak, bound = min(peak, plain[0]), max(bound, plain[1])
     objective = max(peak * rows.scale, floor)
     return Optimum(objective, min(max(bound * rows.scale, floor), objective), rounds, unrouted)
