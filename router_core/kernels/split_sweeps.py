@@ -456,7 +456,7 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         blunt, imbalance = objective - soft, soft + fees - bound
         if imbalance > 0.25 * gap * best and gain < 0.5 * imbalance:
             tie_part *= 0.25  # ties hold traffic where the peak would have it move
-        elif blunt > 0.5 * imbalance or (idle % PATIENCE == PATIENCE - 1 and blunt > 0.1 * gap * best):
+        elif blunt > 0.5 * imbalance or (idle % PATIENCE == PATIENCE - 1 and blunt > 0.1 * (best - best_bound)):
             sharpness *= SHARPNESS_GROWTH
             steady, last_gain = 0, np.inf
             for m in range(matrices):
