@@ -345,7 +345,7 @@ def k_shortest_paths(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 
                         key = before[new, index] + arc_cost[arc] + distance[head]
                         if key < least:
                             least, by = key, arc
-                if by >= 0 and least <= cheapest[k - 1]:
+                if by >= 0 and least < cheapest[k - 1]:
                     bound[candidates], parent[candidates], place_of[candidates] = least, new, index
                     first[candidates], tail[candidates] = by, BLOCKED
                     if _tree_is_free(arc_head[by], root, best, arc_head, mark, stamp):

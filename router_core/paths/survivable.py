@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.kernels.risk_paths import common_risks
+from router_core.paths.capacity import checked_capacity
 from router_core.paths.k_shortest import k_shortest
 from router_core.paths.pairs import (
     Ends,
@@ -23,7 +24,7 @@ from router_core.paths.pairs import (
 from router_core.paths.path_set import PathSet, path_set
 from router_core.paths.route_space import RouteSpace
 from router_core.paths.shared_risks import SharedRisks, bits
-from router_core.paths.tree_mixture import checked_capacity, mix
+from router_core.paths.tree_mixture import mix
 
 Path = tuple[int, ...]
 
@@ -48,7 +49,8 @@ def choose_paths(
     ----------
     space : RouteSpace
     capacity : float (S,)
-        What each station carries, in one unit for all, >= 0; infinite if nothing ever fills it, 0 if it is closed.
+        What each station carries, in one unit for all, >= 0; infinite if nothing ever fills it, 0 if it is closed. For
+        the platform, `platform_capacity`.
     k : int
         At least 1.
     source, target : int (D,), optional

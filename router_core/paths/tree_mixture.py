@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.errors import BadInputError
 from router_core.kernels.tree_mixture import mix_trees
+from router_core.paths.capacity import checked_capacity
 from router_core.paths.pairs import (
     Ends,
     checked_count,
@@ -76,7 +76,8 @@ def tree_mixture(
     ----------
     space : RouteSpace
     capacity : float (S,)
-        What each station carries, in one unit for all, >= 0; infinite if nothing ever fills it, 0 if it is closed.
+        What each station carries, in one unit for all, >= 0; infinite if nothing ever fills it, 0 if it is closed. For
+        the platform, `platform_capacity`.
     k : int
         At least 1.
     source, target : int (D,), optional
@@ -136,24 +137,6 @@ def mix(
     count = way_count[in_order]
     ranked = np.lexsort((np.diff(found.path_start), found.path_cost, -count, found.path_pair))
     return Mixture(some_paths(found, ranked), count[ranked] / (DEMANDS * ROUNDS))
-
-
-def checked_capacity(capacity: NDArray[np.floating], space: RouteSpace) -> NDArray[np.float64]:
-    """Return capacities as float64 (S,), or name the first station whose capacity cannot be.
-
-    Raises
-    ------
-    BadInputError
-        If the shape is wrong or a value is negative or not a number.
-    """
-    values = np.asarray(capacity, dtype=np.float64)
-    if values.shape != (space.station_count,):
-        raise BadInputError("capacity", f"must be of shape ({space.station_count},)", np.shape(capacity))
-    for rule, broken in (("must be a number", np.isnan(values)), ("must not be negative", values < 0)):
-        if broken.any():
-            station = int(np.flatnonzero(broken)[0])
-            raise BadInputError(f"capacity of {space.station_name[station]}", rule, float(values[station]))
-    return values
 
 
 def unit_of(capacity: NDArray[np.float64]) -> NDArray[np.float64]:

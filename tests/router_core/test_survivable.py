@@ -10,6 +10,7 @@ import pytest
 from made_spaces import all_paths, check_lawful, cost_of, drawn_capacity, drawn_platform, drawn_topology, least_peak
 
 from router_core.errors import BadInputError
+from router_core.paths.capacity import platform_capacity
 from router_core.paths.k_shortest import k_shortest
 from router_core.paths.path_set import PathSet
 from router_core.paths.route_space import RouteSpace, space_of_lines
@@ -108,6 +109,15 @@ def test_more_than_k_paths_only_where_k_do_not_do():
     assert [len(choose_paths(space, np.ones(3), k, [0], [1]).paths_of(0)) for k in (1, 2, 3)] == [2, 2, 3]
 
 
+def test_as_many_of_the_best_paths_stay_as_can():
+    # Three wide lines of one carrier; past it only a line so thin that no tree takes it.
+    capacity = np.array([3.0, 2.0, 1.0, 1e-12])
+    ends, carrier = np.array([(0, 1)] * 4), np.array([0, 0, 0, 1])
+    space = space_of_lines(["a", "b"], ends, capacity, carrier=carrier)
+    chosen = [choose_paths(space, capacity, k, [0], [1]).paths_of(0) for k in (1, 2, 3, 4)]
+    assert chosen == [[(0,), (3,)], [(0,), (3,)], [(0,), (1,), (3,)], [(0,), (1,), (2,), (3,)]]
+
+
 def test_a_risk_is_avoided_although_that_pays_more_fines():
     # The way over m has two lines of two carriers. Each way past one of these has seven lines of the other, and is so
     # narrow that no tree takes it: to avoid both at once, m is the least bad, and only a ban on one leads past it.
@@ -170,6 +180,16 @@ def test_paths_that_survive_split_load_well_too():
         assert unprotected(paths).lacking == []
     assert np.mean(ratios) < 1.015
     assert max(ratios) < 1.05
+
+
+@pytest.mark.parametrize("seed", range(4), ids=seed_ids)
+def test_platform_capacities_serve_the_platform(seed):
+    network, space = drawn_platform(Random(seed))
+    capacity = platform_capacity(network)
+    for station in range(network.station_count):
+        busy_ns = int(network.station_fixed_ns[station]) + 1_000 * int(network.station_ps_per_byte[station])
+        assert capacity[station] * busy_ns == pytest.approx(int(network.station_servers[station]) * 1e9)
+    check_chosen(space, capacity, 4, seed)
 
 
 def test_bad_arguments_are_named():
