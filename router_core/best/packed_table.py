@@ -58,7 +58,8 @@ class PackedTable:
         # No best way has more lines than that.
         hops = min(len(passable) + 1, max(1, node_count - 1))
         self.limit = {kind: ((inf >> self.bits) - 1) // hops for kind, inf in INF.items()}
-        width = -(-node_count // _PADDING) * _PADDING
+        padding = _PADDING if unpacked else _PADDING // 2
+        width = -(-node_count // padding) * padding
         shape = (node_count, width) if unpacked else (0, 0)
         self.distance = aligned(shape, np.int64)
         self.next_node = aligned(shape, np.int16)

@@ -36,6 +36,8 @@ class RegionalLayout:
     home_start : int (N + 1,), home : int (E,)
         Inner nodes over which node i is joined, by region: ``home[home_start[i]:home_start[i + 1]]``; an inner node is
         its own home.
+    only_region : int (N,)
+        Region of the homes of each node that has one or two, in one region; -1 for other nodes.
     own_home : int (T,)
         Home of each inner node that is itself.
     access_key : int (A,)
@@ -96,6 +98,10 @@ class RegionalLayout:
         inverse = inverse.reshape(-1)
         self.home_start = np.searchsorted(joined[:, 0], np.arange(len(self.inner_of) + 1))
         self.home = joined[:, 2]
+        self.only_region = np.full(len(self.inner_of), -1, dtype=np.int64)
+        few = np.flatnonzero(np.isin(np.diff(self.home_start), (1, 2)))
+        first, last = joined[self.home_start[few], 1], joined[self.home_start[few + 1] - 1, 1]
+        self.only_region[few] = np.where(first == last, first, -1)
         self.own_home = inverse[:count]
         self.access_key = 2 * inverse[count:] + outward
 

@@ -24,7 +24,7 @@ from router_core.best.packed_table import INF, PackedTable, aligned
 from router_core.best.regional_layout import ACCESS, CORE, RegionalLayout
 from router_core.errors import BadInputError
 from router_core.kernels.all_pairs import FINE
-from router_core.kernels.regional_pairs import FAR, changed_crossings, distances
+from router_core.kernels.regional_pairs import distances, open_gates
 from router_core.network import frozen
 
 __all__ = ["CLOSED", "UNREACHABLE", "RegionalPairs"]
@@ -33,6 +33,8 @@ REGION_NODES_MAX: Final = 2**15 - 1
 _WHOLE: Final = (int, np.integer)
 _INT32: Final = np.dtype(np.int32)
 _INT64: Final = np.dtype(np.int64)
+# What stands for no way in tables of each width: several of them add up in 64 bits.
+_FAR: Final = {_INT32: 2**30, _INT64: 2**59}
 
 
 class RegionalPairs:
@@ -94,17 +96,24 @@ class RegionalPairs:
         core = np.stack((gate[self.line_tail[layout.core_line]], gate[self.line_head[layout.core_line]]), axis=1)
         ends = np.concatenate((core, layout.crossing))
         everyone = np.ones(max(1, len(layout.gate)), dtype=np.bool_)
-        self._overlay = PackedTable(len(everyone), ends, everyone, unpacked=False)
+        self._overlay = PackedTable(len(everyone), ends, everyone)
         self._changed = np.empty(len(ends), dtype=np.int64), np.empty(len(ends), dtype=np.int64)
         order = np.argsort(layout.access_key, kind="stable")
         self._access_line = layout.access_line[order]
         self._access_start = np.searchsorted(layout.access_key[order], np.arange(2 * len(layout.home) + 1))
         self._part: list[int] = layout.line_part.tolist()
         self._place: list[int] = layout.line_place.tolist()
+        self._one_line, self._one_cost = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64)
         most = max((len(nodes) for nodes in layout.region_nodes), default=1)
-        narrowest = min((packed.limit[_INT64] for packed in self._inside), default=CLOSED)
-        longest = (FAR - 1) // (len(layout.inner_node) + 2)
-        self._limit = min(longest, narrowest, self._overlay.limit[_INT64] // most)
+        # Greatest costs with which every route, and every part of one, stays below what stands for no way.
+        self._limit = {
+            kind: min(
+                (far - 1) // (len(layout.inner_node) + 2),
+                self._overlay.limit[_INT64] // most,
+                *(packed.limit[kind] for packed in self._inside),
+            )
+            for kind, far in _FAR.items()
+        }
         self._lay_tables(_INT32)
         self._solve(np.full(len(self.line_tail), CLOSED, dtype=np.int64))
 
@@ -126,22 +135,44 @@ class RegionalPairs:
         sizes = [packed.table.shape for packed in self._inside]
         begin = np.cumsum([0, *(rows * columns for rows, columns in sizes)])
         self._table = aligned((1, int(begin[-1])), kind.type)[0]
-        row = np.empty(len(layout.inner_node), dtype=np.int64)
+        row = np.empty(len(layout.inner_node), dtype=np.int32)
         for packed, nodes, (first, last) in zip(self._inside, layout.region_nodes, pairwise(begin), strict=True):
             packed.work_in(self._table[first:last].reshape(packed.table.shape))
             row[layout.inner_of[nodes]] = packed.node_row
+        count = np.array([len(nodes) for nodes in layout.region_nodes], dtype=np.int64)
         stride, bits = [columns for _, columns in sizes], [packed.bits for packed in self._inside]
+        to_gates = frozen(np.cumsum([0, *(count * np.diff(layout.gate_start))]), np.int64)
+        gates = np.diff(layout.gate_start)[layout.inner_region]
         region = frozen(np.stack((begin, [*stride, 0], [*bits, 0], layout.gate_start), axis=1), np.int64)
-        inner = frozen(np.stack((layout.inner_region, row, layout.column), axis=1), np.int16)
-        at_gate = (row[layout.gate], layout.column[layout.gate], self._overlay.node_row[: len(layout.gate)])
-        a, b = layout.gate[layout.crossing[:, 0]], layout.gate[layout.crossing[:, 1]]
-        located = region[layout.inner_region[a]]
-        self._crossing_cell = frozen(located[:, 0] + row[a] * located[:, 1] + layout.column[b], np.int64)
-        small = np.int16 if len(layout.inner_node) <= np.iinfo(np.int16).max else np.int32
-        # Cost of leaving each end to its homes, and of coming from them.
-        self._access_cost = np.empty((2, len(layout.home)), dtype=kind)
-        self._located: tuple[Any, ...] = (frozen(layout.home_start, np.int32), frozen(layout.home, small), inner)
-        self._regions: tuple[Any, ...] = (region, self._table, INF[kind], frozen(np.stack(at_gate, axis=1), np.int32))
+        # Inner node, cost of the way to it, cost of the way back.
+        self._home = np.empty((len(layout.home), 3), dtype=kind)
+        self._home[:, 0] = layout.home
+        self._far = _FAR[kind]
+        self._across = np.empty(self._overlay.distance.shape, dtype=kind)
+        self._answers: tuple[Any, ...] = (
+            frozen(layout.home_start, np.int32),
+            self._home,
+            frozen(layout.only_region, np.int16),
+            frozen(np.stack((layout.inner_region, row, layout.column), axis=1), np.int16),
+            frozen(to_gates[layout.inner_region] + layout.column * gates, np.int32),
+            region,
+            self._table,
+            INF[kind],
+            self._far,
+            np.empty(to_gates[-1], dtype=kind),
+            np.empty(to_gates[-1], dtype=kind),
+            self._across,
+            UNREACHABLE,
+        )
+        self._gates: tuple[Any, ...] = (
+            frozen(np.cumsum([0, *count]), np.int32),
+            row[np.argsort(layout.inner_region, kind="stable")],
+            frozen(layout.column[layout.gate], np.int64),
+            to_gates,
+            *self._answers[5:11],
+            len(layout.core_line),
+            frozen(layout.crossing_start, np.int64),
+        )
 
     @property
     def cost(self) -> NDArray[np.int64]:
@@ -158,9 +189,7 @@ class RegionalPairs:
     @property
     def nbytes(self) -> int:
         """Size of all that an answer reads [bytes]."""
-        region, table, _, gate = self._regions
-        parts = (*self._located, self._access_cost, region, table, gate, self._overlay.table)
-        return sum(part.nbytes for part in parts)
+        return sum(part.nbytes for part in self._answers if isinstance(part, np.ndarray))
 
     def solve(self, cost: ArrayLike) -> None:
         """Take new costs of all lines.
@@ -176,39 +205,39 @@ class RegionalPairs:
             Naming the first line that breaks a rule; everything then stays as it was.
         """
         given = whole_numbers(cost, self._cost.shape, "cost")
-        refuse_costs(given, self._limit, lambda place: f"line {self.line_name(place)}")
+        self._check_costs(range(len(given)), given)
         self._solve(given)
 
     def _solve(self, cost: NDArray[np.int64]) -> None:
         """Solve, and keep these costs."""
         layout = self._layout
         self._cost = cost
-        self._inside_cost = [cost[lines] for lines in layout.region_line]
-        access = cost[layout.access_line]
-        fits = all(packed.solve(own) == FINE for packed, own in zip(self._inside, self._inside_cost, strict=True))
-        if self._table.dtype == _INT32 and not (fits and (access[access != CLOSED] < INF[_INT32]).all()):
+        if self._table.dtype == _INT32 and (cost[cost != CLOSED] > self._limit[_INT32]).any():
             self._lay_tables(_INT64)
-            for packed, own in zip(self._inside, self._inside_cost, strict=True):
-                packed.solve(own)
-        inf = INF[self._table.dtype]
-        self._access_cost[:] = inf
-        self._access_cost[:, layout.own_home] = 0
-        outward = layout.access_key & 1
-        np.minimum.at(
-            self._access_cost,
-            (1 - outward, layout.access_key >> 1),
-            np.minimum(access, inf).astype(self._table.dtype),
-        )
-        entry = self._table[self._crossing_cell].astype(np.int64)
-        bits = self._regions[0][layout.inner_region[layout.gate[layout.crossing[:, 0]]], 2]
-        crossing = np.where(entry < inf, entry >> bits, CLOSED)
-        self._overlay_cost = np.concatenate((cost[layout.core_line], crossing))
+        self._inside_cost = [cost[lines] for lines in layout.region_line]
+        for packed, own in zip(self._inside, self._inside_cost, strict=True):
+            packed.solve(own)
+        access = np.minimum(cost[layout.access_line], self._far).astype(self._home.dtype)
+        self._home[:, 1:] = self._far
+        self._home[layout.own_home, 1:] = 0
+        np.minimum.at(self._home, (layout.access_key >> 1, 2 - (layout.access_key & 1)), access)
+        self._overlay_cost = np.zeros(len(self._overlay.line_tail), dtype=np.int64)
+        count = self._open_gates(0, len(self._inside), 0)
+        line, length = self._changed
+        self._overlay_cost[: len(layout.core_line)] = cost[layout.core_line]
+        self._overlay_cost[line[:count]] = length[:count]
         self._solve_overlay()
 
     def _solve_overlay(self) -> None:
         if self._overlay.solve(self._overlay_cost) != FINE:
             self._overlay.work_in(aligned(self._overlay.table.shape, np.int64))
             self._overlay.solve(self._overlay_cost)
+        np.minimum(self._overlay.distance, self._far, out=self._across, casting="unsafe")
+
+    def _open_gates(self, first: int, last: int, count: int) -> int:
+        """Read off these regions what gateways need; return how many lines of the overlay then change."""
+        total: int = open_gates(*(first, last, *self._gates, self._overlay_cost, CLOSED, *self._changed, count))
+        return total
 
     def update(self, line: ArrayLike, cost: ArrayLike) -> None:
         """Change the costs of some lines; what every pair is answered then equals that after `solve` with all costs.
@@ -225,25 +254,31 @@ class RegionalPairs:
         BadInputError
             Naming the first line that breaks a rule; everything then stays as it was.
         """
-        if (
-            isinstance(line, _WHOLE)
-            and isinstance(cost, _WHOLE)
-            and 0 <= line < len(self._cost)
-            and 0 <= cost <= CLOSED
-        ):
-            self._check_costs([int(line)], np.array([cost]))
-            self._update([int(line)], [int(cost)])
+        if isinstance(line, _WHOLE) and isinstance(cost, _WHOLE) and 0 <= line < len(self._cost) and 0 < cost <= CLOSED:
+            if cost > self._limit[self._table.dtype] and cost != CLOSED:
+                self._check_costs([int(line)], np.array([cost]))
+                self._update([int(line)], [int(cost)])
+            elif self._part[line] >= 0:
+                # One line inside a region, the most frequent change, without lists.
+                self._cost[line] = cost
+                self._one_line[0], self._one_cost[0] = self._place[line], cost
+                self._change_inside({self._part[line]: (self._one_line, self._one_cost)}, 0)
+            else:
+                self._update([int(line)], [int(cost)])
         else:
             number, changed = checked_changes(line, cost, len(self._cost), "line")
             self._check_costs(number, changed)
             self._update(number.tolist(), changed.tolist())
 
     def _check_costs(self, number: Sequence[int] | NDArray[np.int64], cost: NDArray[np.int64]) -> None:
-        refuse_costs(cost, self._limit, lambda place: f"line {self.line_name(int(number[place]))}")
+        refuse_costs(cost, self._limit[_INT64], lambda place: f"line {self.line_name(int(number[place]))}")
 
     def _update(self, number: list[int], changed: list[int]) -> None:
         """Change lines, each named once."""
         self._cost[number] = changed
+        widest = max((cost for cost in changed if cost != CLOSED), default=0)
+        if widest > self._limit[self._table.dtype]:
+            return self._solve(self._cost)
         inside: dict[int, tuple[list[int], list[int]]] = {}
         overlay_line, overlay_cost = self._changed
         count = 0
@@ -256,29 +291,29 @@ class RegionalPairs:
             elif part == CORE:
                 overlay_line[count], overlay_cost[count] = place, cost
                 count += 1
-            elif part == ACCESS and not self._change_access(place):
-                return self._solve(self._cost)
-        for region, (lines, costs) in inside.items():
-            packed = self._inside[region]
-            if packed.update(np.array(lines), np.array(costs), self._inside_cost[region]) != FINE:
-                return self._solve(self._cost)
-            first, last = self._layout.crossing_start[region : region + 2]
-            count += changed_crossings(
-                self._table, self._crossing_cell, first, last, packed.bits, self._regions[2], CLOSED,
-                len(self._layout.core_line), self._overlay_cost, overlay_line[count:], overlay_cost[count:],
-            )  # fmt: skip
-        if count and self._overlay.update(overlay_line[:count], overlay_cost[:count], self._overlay_cost) != FINE:
-            self._overlay_cost[overlay_line[:count]] = overlay_cost[:count]
-            self._solve_overlay()
-        return None
+            elif part == ACCESS:
+                self._change_access(place)
+        return self._change_inside({r: (np.array(a), np.array(b)) for r, (a, b) in inside.items()}, count)
 
-    def _change_access(self, place: int) -> bool:
-        """Take the cheapest of the parallel access lines anew; False if it does not fit the tables."""
+    def _change_inside(self, inside: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]], count: int) -> None:
+        """Change lines of regions, then those of the overlay: the ones noted, and the crossings that changed."""
+        for region, (lines, costs) in inside.items():
+            self._inside[region].update(lines, costs, self._inside_cost[region])
+            count = self._open_gates(region, region + 1, count)
+        if not count:
+            return
+        line, cost = (changed[:count] for changed in self._changed)
+        if self._overlay.update(line, cost, self._overlay_cost) == FINE:
+            np.minimum(self._overlay.distance, self._far, out=self._across, casting="unsafe")
+        else:
+            self._overlay_cost[line] = cost
+            self._solve_overlay()
+
+    def _change_access(self, place: int) -> None:
+        """Take the cheapest of the parallel access lines anew."""
         key = int(self._layout.access_key[place])
         cheapest = int(self._cost[self._access_line[self._access_start[key] : self._access_start[key + 1]]].min())
-        inf = self._regions[2]
-        self._access_cost[1 - (key & 1), key >> 1] = min(cheapest, inf)
-        return cheapest < inf or cheapest == CLOSED
+        self._home[key >> 1, 2 - (key & 1)] = min(cheapest, self._far)
 
     def distances(self, source: ArrayLike, target: ArrayLike) -> NDArray[np.int64]:
         """Length of the best route of each pair, (C,); 0 to itself, `UNREACHABLE` where there is none.
@@ -295,15 +330,8 @@ class RegionalPairs:
             if len(outside):
                 raise BadInputError(place, f"must lie in 0..{self.node_count - 1}", int(outside[0]))
         found = np.empty(len(sources), dtype=np.int64)
-        self._compose(sources.astype(np.int32), targets.astype(np.int32), found)
+        distances(*(sources.astype(np.int32), targets.astype(np.int32), *self._answers, found))
         return found
-
-    def _compose(self, source: NDArray[np.int32], target: NDArray[np.int32], found: NDArray[np.int64]) -> None:
-        overlay = self._overlay.table
-        answers: tuple[Any, ...] = (
-            *self._located, *self._access_cost, *self._regions, overlay, self._overlay.bits, INF[overlay.dtype],
-        )  # fmt: skip
-        distances(*(source, target, *answers, self._regions[2], UNREACHABLE, found))
 
     def distance(self, source: int, target: int) -> int:
         """Length of the best route of a pair."""
@@ -345,13 +373,12 @@ class RegionalPairs:
     def _ways(self, source: int, target: int) -> Iterator[tuple[int, int, int, int, int]]:
         """Ways of a pair: cost, home of the source, gateways out and in (-1 inside a region), home of the target."""
         layout, start = self._layout, self._layout.home_start
-        leaving, entering = self._access_cost.astype(np.int64)
-        inf = self._regions[2]
+        leaving, entering = self._home[:, 1].tolist(), self._home[:, 2].tolist()
         for gates in (False, True):
             for home in range(start[source], start[source + 1]):
                 for last in range(start[target], start[target + 1]):
-                    access = int(leaving[home] + entering[last])
-                    if leaving[home] >= inf or entering[last] >= inf:
+                    access = leaving[home] + entering[last]
+                    if max(leaving[home], entering[last]) >= self._far:
                         continue
                     first, final = int(layout.home[home]), int(layout.home[last])
                     here, there = layout.inner_region[[first, final]]

@@ -1,4 +1,7 @@
-"""Distances of single pairs by composition through gateways, for `router_core.best.regional_pairs`."""
+"""Distances of single pairs by composition through gateways, for `router_core.best.regional_pairs`.
+
+What stands for no way is `far`: more than any route, and small enough for several to be added up in 64 bits.
+"""
 
 from __future__ import annotations
 
@@ -6,48 +9,30 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-# Stands for no way while parts are added: nine of them still fit 64 bits.
-FAR = 2**59
 
-
-@njit(cache=True, forceinline=True)
-def _entry(table, place, bits, inf):  # type: ignore[no-untyped-def]
-    """Distance in a packed entry."""
-    return np.int64(table[place] >> bits) if table[place] < inf else FAR
-
-
-@njit(cache=True, forceinline=True)
-def _run_end(home, inner, place, end):  # type: ignore[no-untyped-def]
-    """End of the homes from `place` on that lie in one region."""
-    region = inner[home[place], 0]
-    while place < end and inner[home[place], 0] == region:
-        place += 1
-    return place
-
-
-@njit(cache=True, forceinline=True)
-def _to(  # type: ignore[no-untyped-def]
-    first, last, column, home, inner, access, closed, table, offset, stride, bits, inf
+@njit(cache=True)
+def _over_all(  # type: ignore[no-untyped-def]
+    first, source_end, begin, target_end, home, inner, place, region, table, inf, far, leave, enter, across
 ):
-    """Distance from an end, by its homes `first:last`, to a node of their region."""
-    best = FAR
-    for place in range(first, last):
-        if access[place] < closed:
-            part = _entry(table, offset + inner[home[place], 1] * stride + column, bits, inf)
-            best = min(best, access[place] + part)
-    return best
-
-
-@njit(cache=True, forceinline=True)
-def _from(  # type: ignore[no-untyped-def]
-    first, last, row, home, inner, access, closed, table, offset, stride, bits, inf
-):
-    """Distance from a node of a region to an end, by its homes `first:last` there."""
-    best = FAR
-    for place in range(first, last):
-        if access[place] < closed:
-            part = _entry(table, offset + row * stride + inner[home[place], 2], bits, inf)
-            best = min(best, access[place] + part)
+    """Distance between ends with any homes, home by home, and within a region where they share one."""
+    best = np.int64(far)
+    for one in range(first, source_end):
+        here = inner[home[one, 0], 0]
+        gate, gates = region[here, 3], region[here + 1, 3] - region[here, 3]
+        out = place[home[one, 0]]
+        for other in range(begin, target_end):
+            access = np.int64(home[one, 1]) + home[other, 2]
+            there = inner[home[other, 0], 0]
+            far_gate, far_gates = region[there, 3], region[there + 1, 3] - region[there, 3]
+            back = place[home[other, 0]]
+            for a in range(gates):
+                for b in range(far_gates):
+                    best = min(best, access + leave[out + a] + across[gate + a, far_gate + b] + enter[back + b])
+            if here == there:
+                row = region[here, 0] + inner[home[one, 0], 1] * region[here, 1]
+                entry = table[row + inner[home[other, 0], 2]]
+                if entry < inf:
+                    best = min(best, access + (entry >> region[here, 2]))
     return best
 
 
@@ -57,17 +42,16 @@ def distances(  # type: ignore[no-untyped-def]
     target: NDArray[np.signedinteger],
     home_start: NDArray[np.int32],
     home: NDArray[np.signedinteger],
+    only: NDArray[np.int16],
     inner: NDArray[np.int16],
-    out_cost: NDArray[np.signedinteger],
-    in_cost: NDArray[np.signedinteger],
+    place: NDArray[np.int32],
     region: NDArray[np.int64],
     table: NDArray[np.signedinteger],
     inf: int,
-    gate: NDArray[np.int32],
-    overlay: NDArray[np.signedinteger],
-    overlay_bits: int,
-    overlay_inf: int,
-    closed: int,
+    far: int,
+    leave: NDArray[np.signedinteger],
+    enter: NDArray[np.signedinteger],
+    across: NDArray[np.signedinteger],
     unreachable: int,
     found: NDArray[np.int64],
 ):
@@ -77,103 +61,123 @@ def distances(  # type: ignore[no-untyped-def]
     ----------
     source, target : int (C,)
     home_start : int32 (N + 1,)
-    home : int16 or int32 (E,)
-        Inner nodes over which node i is joined, by region: ``home[home_start[i]:home_start[i + 1]]``; an inner node is
-        its own home.
+    home : int32 or int64 (E, 3)
+        Inner nodes over which node i is joined: ``home[home_start[i]:home_start[i + 1]]``; the inner node, the cost of
+        the way to it, and of the way back, `far` where there is no line. An inner node is its own home, at no cost.
+    only : int16 (N,)
+        Region of the homes of each node that has one or two, in one region; -1 for other nodes.
     inner : int16 (T, 3)
         Region of each inner node, its row and its column there.
-    out_cost, in_cost : int32 or int64 (E,)
-        Cost from the node to that home and back, `closed` or more where there is no line; 0 to itself.
+    place : int32 (T,)
+        Where its ways to and from gateways begin.
     region : int64 (R + 1, 4)
         Where each region's table begins, its columns, the bits of its next nodes, its first gateway.
     table : int32 or int64, flat
         Packed tables of all regions (`router_core.kernels.all_pairs`); no way from `inf` on.
-    gate : int32 (P, 3)
-        Row and column of each gateway in its region, row in the overlay; its column there is its number.
-    overlay : int32 or int64 (P, W), overlay_bits, overlay_inf
-        Packed table of the gateways.
-    closed, unreachable : int
+    far : int
+    leave, enter : int32 or int64, flat
+        Distance from each inner node to each gateway of its region within it, and back.
+    across : int32 or int64 (P, W)
+        Distance between gateways.
+    unreachable : int
     found : int64 (C,), written
     """
     for pair in range(len(source)):
         if source[pair] == target[pair]:
             found[pair] = 0
             continue
-        best = FAR
-        source_end, target_end = home_start[source[pair] + 1], home_start[target[pair] + 1]
-        first = home_start[source[pair]]
-        while first < source_end:
-            here = inner[home[first], 0]
-            last = _run_end(home, inner, first, source_end)
-            offset, stride, bits = region[here, 0], region[here, 1], region[here, 2]
-            begin = home_start[target[pair]]
-            while begin < target_end:
-                there = inner[home[begin], 0]
-                end = _run_end(home, inner, begin, target_end)
-                if here == there:
-                    for place in range(begin, end):
-                        if in_cost[place] < closed:
-                            way = _to(
-                                first, last, inner[home[place], 2],
-                                home, inner, out_cost, closed, table, offset, stride, bits, inf,
-                            )  # fmt: skip
-                            best = min(best, way + in_cost[place])
-                far_offset, far_stride, far_bits = region[there, 0], region[there, 1], region[there, 2]
-                for leave in range(region[here, 3], region[here + 1, 3]):
-                    way = _to(
-                        first, last, gate[leave, 1],
-                        home, inner, out_cost, closed, table, offset, stride, bits, inf,
-                    )  # fmt: skip
-                    # What is no shorter already need not look at where to enter.
-                    if way < best:
-                        for enter in range(region[there, 3], region[there + 1, 3]):
-                            across = overlay[gate[leave, 2], enter]
-                            if across < overlay_inf and way + (across >> overlay_bits) < best:
-                                rest = _from(
-                                    begin, end, gate[enter, 0],
-                                    home, inner, in_cost, closed, table, far_offset, far_stride, far_bits, inf,
-                                )  # fmt: skip
-                                best = min(best, way + (across >> overlay_bits) + rest)
-                begin = end
-            first = last
-        found[pair] = best if best < FAR else unreachable
+        first, source_end = home_start[source[pair]], home_start[source[pair] + 1]
+        begin, target_end = home_start[target[pair]], home_start[target[pair] + 1]
+        here, there = only[source[pair]], only[target[pair]]
+        if here < 0 or there < 0 or here == there:
+            best = _over_all(
+                first, source_end, begin, target_end,
+                home, inner, place, region, table, inf, far, leave, enter, across,
+            )  # fmt: skip
+            found[pair] = best if best < far else unreachable
+            continue
+        # The usual pair without branches, as a wrong guess costs more than additions do: where there is one home it
+        # stands for the second as well.
+        last, end = source_end - 1, target_end - 1
+        out, other_out = place[home[first, 0]], place[home[last, 0]]
+        back, other_back = place[home[begin, 0]], place[home[end, 0]]
+        best = np.int64(far)
+        for a in range(region[here + 1, 3] - region[here, 3]):
+            away = min(np.int64(home[first, 1]) + leave[out + a], np.int64(home[last, 1]) + leave[other_out + a])
+            for b in range(region[there + 1, 3] - region[there, 3]):
+                on = min(np.int64(home[begin, 2]) + enter[back + b], np.int64(home[end, 2]) + enter[other_back + b])
+                best = min(best, away + across[region[here, 3] + a, region[there, 3] + b] + on)
+        found[pair] = best if best < far else unreachable
 
 
 @njit(cache=True)
-def changed_crossings(  # type: ignore[no-untyped-def]
-    table: NDArray[np.signedinteger],
-    cell: NDArray[np.int64],
+def open_gates(  # type: ignore[no-untyped-def]
     first: int,
     last: int,
-    bits: int,
+    nodes: NDArray[np.int32],
+    node_rows: NDArray[np.int32],
+    gate_column: NDArray[np.int64],
+    to_gates: NDArray[np.int64],
+    region: NDArray[np.int64],
+    table: NDArray[np.signedinteger],
     inf: int,
-    closed: int,
-    base: int,
+    far: int,
+    leave: NDArray[np.signedinteger],
+    enter: NDArray[np.signedinteger],
+    core_lines: int,
+    crossing_start: NDArray[np.int64],
     known: NDArray[np.int64],
-    number: NDArray[np.int64],
+    closed: int,
+    line: NDArray[np.int64],
     cost: NDArray[np.int64],
+    count: int,
 ):
-    """Collect the ways between gateways through one region that cost something else now; return how many.
+    """Read off solved regions what their gateways need; return how many lines of the overlay change so far.
 
     Parameters
     ----------
-    table : int32 or int64, flat
-    cell : int64 (X,)
-        Entry of each crossing in the table; those of the region are ``first:last``.
-    bits, inf, closed : int
-        Of the table, and what a crossing without a way costs.
-    base : int
-        Number of crossing 0 among the lines of the overlay.
+    first, last : int
+        Regions ``first:last``.
+    nodes : int32 (R + 1,), node_rows : int32 (T,)
+        Row of the i-th node of region r: ``node_rows[nodes[r] + i]``.
+    gate_column : int64 (P,)
+        Number of each gateway in its region.
+    to_gates : int64 (R + 1,)
+        Where the ways of region r to and from gateways begin.
+    region, table, inf, far, leave, enter
+        As in `distances`; `leave` and `enter` are written.
+    core_lines : int
+        Number of the overlay's lines before those that cross regions.
+    crossing_start : int64 (R + 1,)
+        Lines that cross region r, by pair of different gateways.
     known : int64
         Costs of the overlay's lines as of now.
-    number, cost : int64, written
+    closed : int
+    line, cost : int64, written from `count` on
         Lines of the overlay that change, and their costs.
+    count : int
     """
-    count = 0
-    for crossing in range(first, last):
-        entry = table[cell[crossing]]
-        now = np.int64(entry >> bits) if entry < inf else closed
-        if now != known[base + crossing]:
-            number[count], cost[count] = base + crossing, now
-            count += 1
+    for here in range(first, last):
+        begin, stride, bits, gate = region[here]
+        place = to_gates[here]
+        rows = node_rows[nodes[here] : nodes[here + 1]]
+        gates = region[here + 1, 3] - gate
+        for node in range(len(rows)):
+            for a in range(gates):
+                column = gate_column[gate + a]
+                away = table[begin + rows[node] * stride + column]
+                leave[place + node * gates + a] = away >> bits if away < inf else far
+                back = table[begin + rows[column] * stride + node]
+                enter[place + node * gates + a] = back >> bits if back < inf else far
+        crossing = core_lines + crossing_start[here]
+        for a in range(gates):
+            for b in range(gates):
+                if a == b:
+                    continue
+                way = leave[place + gate_column[gate + a] * gates + b]
+                now = way if way < far else closed
+                if now != known[crossing]:
+                    line[count], cost[count] = crossing, now
+                    count += 1
+                crossing += 1
     return count
