@@ -126,7 +126,6 @@ class _PathProgramme:
     ) -> None:
         self.paths = paths
         self.matrices = len(demands)
-        self.stations = paths.space.station_count
         self.chance = chances
         usable = open_paths(paths, unit_load)
         wanted = demands.max(axis=(0, 1), initial=0.0) > 0
@@ -136,7 +135,7 @@ class _PathProgramme:
         self.path = np.flatnonzero(usable & wanted[paths.path_pair])
         self.pairs, self.path_pair = np.unique(paths.path_pair[self.path], return_inverse=True)
         self.weight = np.array([traffic_share(demand) for demand in demands]).T @ self.chance
-        # Entries (matrix * S + station, path): utilisation by the whole demand of the path's pair.
+        # Entries (matrix * S + station, path), S stations on the way: utilisation by all demand of the path's pair.
         length = np.diff(paths.path_start)[self.path]
         entry = np.repeat(np.arange(len(self.path)), length)
         before = np.cumsum(length) - length
@@ -144,6 +143,8 @@ class _PathProgramme:
         station = paths.path_station[place]
         pair = self.pairs[self.path_pair[entry]]
         loads = np.einsum("re,mre->me", unit_load[:, station], demands[:, :, pair])
+        visited, station = np.unique(station, return_inverse=True)
+        self.stations = len(visited)
         row = np.arange(self.matrices)[:, None] * self.stations + station
         self.load = sparse.csc_array(
             (loads.ravel(), (row.ravel(), np.tile(entry, self.matrices))),
@@ -197,10 +198,11 @@ class _PathProgramme:
         count = 1 if worst_case else self.matrices
         peaks = own + np.arange(count)
         matrix_of_row = np.zeros(rows, dtype=np.int64) if worst_case else np.arange(rows) // max(self.stations, 1)
-        blocks = [
-            sparse.coo_array(self.load / scale),
-            sparse.coo_array((np.full(rows, -1.0), (np.arange(rows), peaks[matrix_of_row]))),
-            sparse.coo_array((np.ones(own), (rows + self.path_pair, np.arange(own)))),
+        load = self.load.tocoo()
+        entries = [  # row, column, value
+            (load.coords[0], load.coords[1], load.data / scale),
+            (np.arange(rows), peaks[matrix_of_row], np.full(rows, -1.0)),
+            (rows + self.path_pair, np.arange(own), np.ones(own)),
         ]
         low = [np.full(rows, -INFINITE), np.ones(pairs)]
         high = [np.zeros(rows), np.ones(pairs)]
@@ -211,20 +213,16 @@ class _PathProgramme:
             leaves = columns + np.arange(len(held))
             weight = self.weight[self.pairs[self.path_pair[held]]]
             first = rows + pairs
-            blocks.append(sparse.coo_array((weight, (np.full(len(held), first), leaves))))
-            for column in (held, leaves):
-                blocks.append(sparse.coo_array((np.ones(len(held)), (first + 1 + np.arange(len(held)), column))))
+            entries.append((np.full(len(held), first), leaves, weight))
+            entries += [(first + 1 + np.arange(len(held)), column, np.ones(len(held))) for column in (held, leaves)]
             low += [np.array([-INFINITE]), start[held]]
             high += [np.array([churn_max]), np.full(len(held), INFINITE)]
             columns += len(held)
         row_low, row_high = np.concatenate(low), np.concatenate(high)
         cost = np.zeros(columns)
         cost[peaks] = 1.0 if worst_case else self.chance
-        data, row, column = (
-            np.concatenate(parts)
-            for parts in zip(*((block.data, block.coords[0], block.coords[1]) for block in blocks), strict=True)
-        )
-        matrix = sparse.coo_array((data, (row, column)), shape=(len(row_low), columns))
+        row, column, value = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+        matrix = sparse.coo_array((value, (row, column)), shape=(len(row_low), columns))
         return LinearProgramme(cost, matrix, row_low, row_high), peaks
 
     def _path_costs(self, columns: int) -> NDArray[np.float64]:
