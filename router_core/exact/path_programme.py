@@ -179,6 +179,8 @@ class _PathProgramme:
         found /= np.bincount(self.path_pair, found)[self.path_pair]
         self.shares[self.path] = found
         objective = float(combine(self._peaks(found)))
+        # Beyond what rounding does, a bound above the objective would be no bound.
+        assert bound <= objective * (1 + 1e-6), (bound, objective)
         return Split(self.paths, self.shares, objective, min(bound, objective), 0, self.unrouted)
 
     def _mean(self, peaks: NDArray[np.float64]) -> float:

@@ -34,6 +34,16 @@ STALLED = 300
 TRIALS = 12
 # Keeps logarithms and quotients of prices finite where they vanish.
 TINY = 1e-300
+# What is left of a sum after subtracting nearly all of it is rounding below this part.
+CANCELLED = 1e-12
+# A shift is good enough when it brings two prices this much nearer to each other, in logarithms, and does not leave the
+# path that gains dearer than the other by more than the second figure.
+NEAR = 0.25
+OVERSHOOT = 0.1
+# Keeps logarithms and quotients of prices finite where they vanish.
+TINY = 1e-300
+# What is left of a sum after subtracting nearly all of it is rounding below this part.
+CANCELLED = 1e-12
 # A shift is good enough when it halves the ratio of two prices or brings it this near to one, in logarithms.
 NEAR = 0.1
 
@@ -146,7 +156,7 @@ def _delay(u, curve, station):  # type: ignore[no-untyped-def]
 @njit(cache=True)
 def _price_pairs(  # type: ignore[no-untyped-def]
     pair_start, path_pair, station_start, station_path, unit_load, demand,
-    weight, extra, scale, start, stay, fee_scale, shares, price, free, least, cost, listed,
+    weight, extra, scale, start, stay, fee_scale, shares, price, factor, free, least, cost, listed,
 ):  # fmt: skip
     """Price every pair at fixed prices of the stations; those up to `free` count as nothing.
 
@@ -156,9 +166,9 @@ def _price_pairs(  # type: ignore[no-untyped-def]
     cost[:] = 0.0
     for m in range(len(price)):
         for station in range(price.shape[1]):
-            if price[m, station] > free:
+            if factor[m] * price[m, station] > free:
                 for r in range(len(unit_load)):
-                    priced = price[m, station] * unit_load[r, station]
+                    priced = factor[m] * price[m, station] * unit_load[r, station]
                     if priced > 0.0:
                         for place in range(station_start[station], station_start[station + 1]):
                             path = station_path[place]
@@ -194,7 +204,7 @@ def _price_pairs(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _path_price(path, pair, path_start, path_station, unit_load, demand, price):  # type: ignore[no-untyped-def]
+def _path_price(path, pair, path_start, path_station, unit_load, demand, price, factor):  # type: ignore[no-untyped-def]
     """What all of a pair's demand would pay for the stations of a path."""
     total = 0.0
     for m in range(len(demand)):
@@ -202,7 +212,7 @@ def _path_price(path, pair, path_start, path_station, unit_load, demand, price):
             priced = 0.0
             for k in range(path_start[path], path_start[path + 1]):
                 priced += price[m, path_station[k]] * unit_load[r, path_station[k]]
-            total += priced * demand[m, r, pair]
+            total += factor[m] * priced * demand[m, r, pair]
     return total
 
 
@@ -233,15 +243,17 @@ def _difference(path, to, path_start, path_station, visits, station):  # type: i
 @njit(cache=True)
 def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop nest
     pair_start, path_start, path_station, unit_load, demand, weight, extra, scale, start, stay, fee_scale,
-    shares, price, load, factor, sharpness, reference, curve, least,
+    shares, price, load, chance, whole, factor, sharpness, reference, curve, least,
     cost, listed, count, visits, station, amount, trial,
 ):  # fmt: skip
     """Equalise the paths of the listed pairs, one pair after the other, at prices that follow each shift.
 
-    Prices are ``factor[m] * exp(sharpness[m] * (load - reference[m]))``, or slopes of `curve` where there is one.
+    A station's price is the slope of its `curve`, or without curves ``exp(sharpness[m] * (load - reference[m]))``. With
+    chances those of a matrix, which sum to `whole`, are worth their chance together: `factor`, which a shift changes.
     """
     held = len(stay) > 0
-    exponential = curve.shape[1] == 0
+    exponential, average = curve.shape[1] == 0, len(chance) > 0
+    changed = np.empty(len(demand))
     for place in range(count):
         pair = listed[place]
         first, last = pair_start[pair], pair_start[pair + 1]
@@ -249,7 +261,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
         linear = scale * weight[pair]
         to, cheapest = first, np.inf
         for path in range(first, last):
-            cost[path] = _path_price(path, pair, path_start, path_station, unit_load, demand, price)
+            cost[path] = _path_price(path, pair, path_start, path_station, unit_load, demand, price, factor)
             priced = cost[path] + linear * extra[path]
             if held and shares[path] >= start[path]:
                 priced += fee
@@ -279,10 +291,12 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                         amount[m, j] += demand[m, r, pair] * unit_load[r, station[j]]
             # Newton's method on the ratio of the two prices, in logarithms, as exponential prices make that nearly
             # linear; where it is not, between what was too little and what was too much.
-            shift, low, high, done, cheap, cheap_before = 0.0, 0.0, np.inf, False, 0.0, 0.0
+            shift, low, high, done = 0.0, 0.0, np.inf, False
+            near, over, cheap, cheap_before = 0.0, 0.0, 0.0, 0.0
             for attempt in range(TRIALS):
                 dear, dear_slope, cheap, cheap_slope = leaving + TINY, 0.0, arriving + TINY, 0.0
                 for m in range(len(demand)):
+                    lost, lost_slope, won, won_slope, change = 0.0, 0.0, 0.0, 0.0, 0.0
                     for j in range(size):
                         s = station[j]
                         used = amount[m, j]
@@ -292,29 +306,42 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                         else:
                             priced = price[m, s]
                             if attempt > 0:
-                                priced = factor[m] * exp(sharpness[m] * (load[m, s] + moved - reference[m]))
+                                priced = exp(sharpness[m] * (load[m, s] + moved - reference[m]))
                             slope = sharpness[m] * priced
                         trial[m, j] = priced
                         if j < lose:
-                            dear += priced * used
-                            dear_slope += slope * used * used
+                            lost += priced * used
+                            lost_slope += slope * used * used
                         else:
-                            cheap += priced * used
-                            cheap_slope += slope * used * used
+                            won += priced * used
+                            won_slope += slope * used * used
+                        change += priced - price[m, s]
+                    worth = factor[m]
+                    if average:
+                        changed[m] = max(whole[m] + change, CANCELLED * whole[m])
+                        worth = chance[m] / changed[m]
+                    dear += worth * lost
+                    dear_slope += worth * lost_slope
+                    cheap += worth * won
+                    cheap_slope += worth * won_slope
                 ratio = log(dear / cheap)
                 if attempt == 0:
                     if ratio <= 0.0:
                         break
-                    near, cheap_before = max(NEAR, 0.5 * ratio), cheap
-                elif ratio >= -NEAR and (ratio <= near or shift == most):
+                    near, cheap_before = NEAR * ratio, cheap
+                    over = min(near, OVERSHOOT)
+                elif ratio >= -over and (ratio <= near or shift == most):
                     done = True
                     break
                 elif ratio > 0.0:
                     low = shift
                 else:
                     high = shift
+                # The slope leaves out that prices of a matrix are worth less the more they sum to: so steps are short
+                # rather than long there, and double while they are too short.
                 slope = dear_slope / dear + cheap_slope / cheap
-                shift = shift + ratio / slope if slope * most > 1e-12 * abs(ratio) else most
+                step = ratio / slope if slope * most > 1e-12 * abs(ratio) else most
+                shift += max(step, shift) if high == np.inf else step
                 if shift <= low or shift >= high:
                     shift = 0.5 * (low + high)
                 shift = min(shift, most)
@@ -331,10 +358,26 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                     used = shift * amount[m, j]
                     load[m, station[j]] += -used if j < lose else used
                     price[m, station[j]] = trial[m, j]
+                if average:
+                    whole[m] = changed[m]
+                    factor[m] = chance[m] / whole[m]
             cost[to] += cheap - cheap_before
             cheapest = cost[to] + linear * extra[to]
             if held and shares[to] >= start[to]:
                 cheapest += fee
+
+
+@njit(cache=True)
+def _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor):  # type: ignore[no-untyped-def]
+    """Set the exponential prices (M, S), what those of a matrix sum to, and by which factor they count."""
+    for m in range(len(price)):
+        sharp[m] = sharpness / reference[m]
+        whole[m] = 0.0
+        for s in range(price.shape[1]):
+            price[m, s] = exp(sharp[m] * (load[m, s] - reference[m]))
+            whole[m] += price[m, s]
+        if len(chance) > 0:
+            factor[m] = chance[m] / whole[m]
 
 
 @njit(cache=True)
@@ -407,15 +450,15 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
     visits, station = np.zeros(stations, np.int32), np.empty(size, np.int64)
     amount, trial = np.empty((matrices, size)), np.empty((matrices, size))
     curve = np.empty((0, 0))
-    peak, mean = np.empty(matrices), np.empty(matrices)
-    factor, sharp, reference = np.ones(matrices), np.empty(matrices), np.empty(matrices)
+    peak, whole, factor = np.empty(matrices), np.empty(matrices), np.ones(matrices)
+    sharp, reference = np.empty(matrices), np.empty(matrices)
     best_shares, last_shares = shares.copy(), shares.copy()
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
     best, best_bound, sharpness, tie_part, idle, sweep = np.inf, 0.0, SHARPNESS_FIRST, 1.0, 0, 0
     steady, last_gain = 0, np.inf
     while True:
         for m in range(matrices):
-            peak[m] = load[m].max()
+            peak[m] = load[m].max() if stations > 0 else 0.0
         objective = (chance * peak).sum() if average else peak.max()
         fees = _fees(pair_start, start, stay, shares)
         before = best - best_bound
@@ -424,29 +467,22 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
             best_shares[:] = shares
         if objective <= 0.0:
             break
-        total = 0.0
         for m in range(matrices):
             reference[m] = (peak[m] if peak[m] > 0.0 else 1.0) if average else objective
-            sharp[m] = sharpness / reference[m]
-            own, mean[m] = 0.0, 0.0
+        _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor)
+        total, mean = 0.0, 0.0
+        for m in range(matrices):
+            total += factor[m] * whole[m]
             for s in range(stations):
-                price[m, s] = exp(sharp[m] * (load[m, s] - reference[m]))
-                own += price[m, s]
-                mean[m] += price[m, s] * load[m, s]
-            if average:
-                factor[m] = chance[m] / own
-                price[m] *= factor[m]
-                mean[m] *= factor[m]
-                own = chance[m]
-            total += own
+                mean += factor[m] * price[m, s] * load[m, s]
         # Prices sum to `total` here, and to one in the bound.
-        soft = mean.sum() / total
+        soft = mean / total
         scale = tie * tie_part * best * total
-        least = UNBALANCED * gap * best * total / pairs
+        least = UNBALANCED * gap * best * total / (pairs * (1 + idle))
         free = FREE * gap * total / (matrices * stations)
         bound, gain, count = _price_pairs(
             pair_start, path_pair, station_start, station_path, unit_load, demand,
-            weight, extra, scale, start, stay, total, shares, price, free, least, cost, listed,
+            weight, extra, scale, start, stay, total, shares, price, factor, free, least, cost, listed,
         )  # fmt: skip
         bound, gain = bound / total, gain / total
         best_bound = max(best_bound, bound)
@@ -459,18 +495,10 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         elif blunt > 0.5 * imbalance or (idle % PATIENCE == PATIENCE - 1 and blunt > 0.1 * (best - best_bound)):
             sharpness *= SHARPNESS_GROWTH
             steady, last_gain = 0, np.inf
-            for m in range(matrices):
-                sharp[m] = sharpness / reference[m]
-                own = 0.0
-                for s in range(stations):
-                    price[m, s] = exp(sharp[m] * (load[m, s] - reference[m]))
-                    own += price[m, s]
-                if average:
-                    factor[m] = chance[m] / own
-                    price[m] *= factor[m]
+            _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor)
         _shift_pairs(
             pair_start, path_start, path_station, unit_load, demand, weight, extra, scale, start, stay, total,
-            shares, price, load, factor, sharp, reference, curve, 0.25 * least,
+            shares, price, load, chance, whole, factor, sharp, reference, curve, 0.25 * least,
             cost, listed, count, visits, station, amount, trial,
         )  # fmt: skip
         sweep += 1
@@ -486,7 +514,7 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
     make_whole(pair_start, best_shares, shares)
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
     for m in range(matrices):
-        peak[m] = load[m].max()
+        peak[m] = load[m].max() if stations > 0 else 0.0
     objective = (chance * peak).sum() if average else peak.max()
     fees = _fees(pair_start, start, stay, shares)
     return objective, fees, min(best_bound, objective + fees), sweep
@@ -538,7 +566,7 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
     size = 2 * np.diff(path_start).max() if paths > 0 else 0
     visits, station = np.zeros(stations, np.int32), np.empty(size, np.int64)
     amount, trial = np.empty((1, size)), np.empty((1, size))
-    none, no_weight, no_extra = np.empty(0), np.zeros(pairs), np.zeros(paths)
+    none, one, no_weight, no_extra = np.empty(0), np.ones(1), np.zeros(pairs), np.zeros(paths)
     best_shares, last_shares = shares.copy(), shares.copy()
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
     best, best_bound, sweep, steady, last_gain = np.inf, 0.0, 0, 0, np.inf
@@ -553,7 +581,7 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
         least = UNBALANCED * gap * best / max(pairs, 1)
         _, gain, count = _price_pairs(
             pair_start, path_pair, station_start, station_path, unit_load, demand,
-            no_weight, no_extra, 0.0, start, stay, 1.0, shares, price, 0.0, least, cost, listed,
+            no_weight, no_extra, 0.0, start, stay, 1.0, shares, price, one, 0.0, least, cost, listed,
         )  # fmt: skip
         # The cost is convex: no shares are better than these by more than moving at fixed prices would gain.
         best_bound = max(best_bound, value + fees - gain)
@@ -561,7 +589,7 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
             break
         _shift_pairs(
             pair_start, path_start, path_station, unit_load, demand, no_weight, no_extra, 0.0, start, stay, 1.0,
-            shares, price, load, none, none, none, curve, 0.25 * least,
+            shares, price, load, none, none, one, none, none, curve, 0.25 * least,
             cost, listed, count, visits, station, amount, trial,
         )  # fmt: skip
         sweep += 1

@@ -240,7 +240,10 @@ def _groups(number: NDArray[np.integer]) -> list[NDArray[np.intp]]:
 
 def _risks(groups: Sequence[tuple[str, NDArray[np.integer]]], used: NDArray[np.integer]) -> Risks:
     """Gather the groups that touch any way."""
-    touching = [(name, np.intersect1d(stations, used)) for name, stations in groups]
+    # A mask, as a nation has tens of thousands of groups and of stations.
+    in_use = np.zeros(max((int(stations.max(initial=-1)) + 1 for _, stations in groups), default=0), dtype=np.bool_)
+    in_use[used[used < len(in_use)]] = True
+    touching = [(name, np.unique(stations[in_use[stations]])) for name, stations in groups]
     kept = [(name, stations) for name, stations in touching if len(stations)]
     start = np.cumsum([0, *(len(stations) for _, stations in kept)])
     flat = np.concatenate([stations for _, stations in kept]) if kept else np.empty(0)

@@ -64,7 +64,7 @@ class SplitSolver:
             limit = checked_churn(churn_max)
             held = self._open.taken(given)
             swept = within_churn(prepare(held), begin, held, weight[self._open.path_pair], limit, gap)
-        wanted = demand.reshape(-1, self.paths.pair_count).max(axis=0, initial=0.0) > 0
+        wanted = demand.max(axis=tuple(range(demand.ndim - 1)), initial=0.0) > 0
         return Split(
             self.paths,
             self._open.spread(swept.shares),
