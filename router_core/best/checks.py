@@ -54,6 +54,19 @@ def checked_node(place: str, node: int, node_count: int) -> None:
         raise BadInputError(place, f"must lie in 0..{node_count - 1}", node)
 
 
+def checked_pairs(source: ArrayLike, target: ArrayLike, count: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Return sources and targets, int (C,), each 0 .. `count` - 1, or refuse them."""
+    pairs = np.atleast_1d(np.asarray(source)), np.atleast_1d(np.asarray(target))
+    for place, ends in zip(("source", "target"), pairs, strict=True):
+        wrong = ends.ndim != 1 or ends.shape != pairs[0].shape
+        if wrong or (ends.size and not np.issubdtype(ends.dtype, np.integer)):
+            raise BadInputError(place, "must be whole numbers of shape (C,)", (ends.dtype.name, ends.shape))
+        outside = ends[(ends < 0) | (ends >= count)]
+        if len(outside):
+            raise BadInputError(place, f"must lie in 0..{count - 1}", int(outside[0]))
+    return pairs
+
+
 def whole_numbers(values: ArrayLike, shape: tuple[int, ...], place: str) -> NDArray[np.int64]:
     """Return a copy as int64 of this shape, or refuse it."""
     given = np.asarray(values)

@@ -16,6 +16,7 @@ from router_core.best.checks import (
     checked_lines,
     checked_names,
     checked_node,
+    checked_pairs,
     checked_transit,
     refuse_costs,
     whole_numbers,
@@ -322,13 +323,7 @@ class RegionalPairs:
         ----------
         source, target : int (C,)
         """
-        sources, targets = np.atleast_1d(np.asarray(source)), np.atleast_1d(np.asarray(target))
-        for place, nodes in (("source", sources), ("target", targets)):
-            if nodes.shape != sources.shape or nodes.ndim != 1 or not np.issubdtype(nodes.dtype, np.integer):
-                raise BadInputError(place, "must be whole numbers of shape (C,)", (nodes.dtype.name, nodes.shape))
-            outside = nodes[(nodes < 0) | (nodes >= self.node_count)]
-            if len(outside):
-                raise BadInputError(place, f"must lie in 0..{self.node_count - 1}", int(outside[0]))
+        sources, targets = checked_pairs(source, target, self.node_count)
         found = np.empty(len(sources), dtype=np.int64)
         distances(*(sources.astype(np.int32), targets.astype(np.int32), *self._answers, found))
         return found
