@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 import numpy as np
 from hypothesis import strategies as st
@@ -11,11 +12,14 @@ from made_spaces import all_paths
 from router_core.paths.path_set import PathSet, path_set
 from router_core.paths.route_space import space_of_lines
 
-NODES_MAX = 5
-PATHS_MAX = 4
+# Mostly large enough for something to choose.
+NODES = (1, 2, 3, 4, 4, 5, 5)
+PAIRS = (0, 1, 3, 6, 8, 8)
+PATHS = (0, 1, 2, 4, 4, 4)
 # Equal values make ties, 0 what carries or asks for nothing; the others leave no common measure.
-CAPACITIES = st.sampled_from((0.0, 1.0, 1.0, 1.0, 2.0, 10.0, 0.3))
-DEMANDS = st.sampled_from((0.0, 0.0, 1.0, 1.0, 3.0, 0.01, 0.7))
+CAPACITIES = (0.0, 1.0, 1.0, 1.0, 1.0, 2.0, 2.0, 10.0, 0.3)
+DEMANDS = (0.0, 1.0, 1.0, 3.0, 0.01, 0.7)
+PER_UNIT = (1.0, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,36 +46,37 @@ class Problem:
 def drawn_problems(draw: st.DrawFn) -> Problem:
     """Draw a problem: parallel lines, loops at a node, zero capacities, closed stations, parts without a way, bridges,
     ties, a single node, nothing to carry, pairs that come twice, pairs of a node with itself, two components of demand.
+
+    Sizes are drawn one by one, so that they shrink; the rest comes from a seed, or most problems would be empty ones.
     """
-    nodes = draw(st.integers(1, NODES_MAX))
-    ends = draw(st.lists(st.tuples(st.integers(0, nodes - 1), st.integers(0, nodes - 1)), max_size=10))
-    if draw(st.booleans()):
+    nodes, pair_count = draw(st.sampled_from(NODES)), draw(st.sampled_from(PAIRS))
+    extra, components = draw(st.integers(0, 6)), draw(st.integers(1, 2))
+    random = Random(draw(st.integers(0, 2**32 - 1)))
+    ends = [(random.randrange(nodes), random.randrange(nodes)) for _ in range(extra)]
+    if random.random() < 0.7:
+        ends += [(number, random.randrange(number)) for number in range(1, nodes)]
+    if random.random() < 0.8:
         ends += [(b, a) for a, b in ends]
-    capacity = np.array([draw(CAPACITIES) for _ in ends])
-    cost = np.array([draw(st.integers(1, 3)) for _ in ends], dtype=np.int64)
+    capacity = np.array([random.choice(CAPACITIES) for _ in ends])
+    cost = np.array([random.randint(1, 3) for _ in ends], dtype=np.int64)
     space = space_of_lines([f"n{node}" for node in range(nodes)], np.array(ends).reshape(-1, 2), capacity, cost)
-    node = st.integers(0, nodes - 1)
-    pairs = draw(st.lists(st.tuples(node, node), max_size=8))
-    every = [draw(st.permutations(all_paths(space, a, b))) for a, b in pairs]
-    kept = [found[: draw(st.integers(0 if draw(st.booleans()) else 1, PATHS_MAX))] for found in every]
+    pairs = [(random.randrange(nodes), random.randrange(nodes)) for _ in range(pair_count)]
+    kept = []
+    for a, b in pairs:
+        every = all_paths(space, a, b)
+        kept.append(random.sample(every, min(len(every), random.choice(PATHS))))
     paths = path_set(space, [a for a, _ in pairs], [b for _, b in pairs], kept)
-    components = draw(st.integers(1, 2))
-    unit_load = np.array(
-        [
-            draw(st.lists(st.sampled_from((1.0, 1.0, 0.5, 0.0)), min_size=len(ends), max_size=len(ends)))
-            for _ in range(components)
-        ]
-    ).reshape(components, len(ends))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unit_load = np.where(capacity > 0, unit_load / capacity, np.inf)
-    closed = draw(st.lists(st.sampled_from(range(len(ends))), max_size=1)) if ends else []
-    unit_load[:, closed] = np.inf
-    demand = np.array([[draw(DEMANDS) for _ in pairs] for _ in range(components)]).reshape(components, len(pairs))
-    return Problem(paths, unit_load, demand, _drawn_shares(draw, paths))
+    per_unit = np.array([[random.choice(PER_UNIT) for _ in ends] for _ in range(components)])
+    unit_load = np.full((components, len(ends)), np.inf)
+    np.divide(per_unit.reshape(unit_load.shape), capacity, out=unit_load, where=capacity > 0)
+    if ends and random.random() < 0.3:
+        unit_load[:, random.randrange(len(ends))] = np.inf
+    demand = np.array([[random.choice(DEMANDS) for _ in pairs] for _ in range(components)])
+    return Problem(paths, unit_load, demand.reshape(components, pair_count), _drawn_shares(random, paths))
 
 
-def _drawn_shares(draw: st.DrawFn, paths: PathSet) -> np.ndarray:
+def _drawn_shares(random: Random, paths: PathSet) -> np.ndarray:
     """Draw shares that sum to 1 a pair; a few pairs have none."""
-    shares = np.array([draw(st.sampled_from((0.0, 1.0, 1.0, 3.0))) for _ in range(paths.path_count)])
+    shares = np.array([random.choice((0.0, 1.0, 1.0, 3.0)) for _ in range(paths.path_count)])
     total = np.bincount(paths.path_pair, shares, paths.pair_count)[paths.path_pair]
     return np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
