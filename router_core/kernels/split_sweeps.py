@@ -31,11 +31,12 @@ MOMENTUM_AFTER = 5
 # Sweeps without a hundredth of the distance gained: prices then get sharper if they are blunt; the end.
 PATIENCE = 30
 STALLED = 300
-TRIALS = 12
+# Newton's steps, and with halvings, after which a shift is given up.
+NEWTON, TRIALS = 8, 60
 # Keeps logarithms and quotients of prices finite where they vanish.
 TINY = 1e-300
 # What is left of a sum after subtracting nearly all of it is rounding below this part.
-CANCELLED = 1e-12
+CANCELLED = 1e-9
 # A shift is good enough when it brings two prices this much nearer to each other, in logarithms, and does not leave the
 # path that gains dearer than the other by more than the second figure.
 NEAR = 0.25
@@ -43,7 +44,7 @@ OVERSHOOT = 0.1
 # Keeps logarithms and quotients of prices finite where they vanish.
 TINY = 1e-300
 # What is left of a sum after subtracting nearly all of it is rounding below this part.
-CANCELLED = 1e-12
+CANCELLED = 1e-9
 # A shift is good enough when it halves the ratio of two prices or brings it this near to one, in logarithms.
 NEAR = 0.1
 
@@ -217,25 +218,28 @@ def _path_price(path, pair, path_start, path_station, unit_load, demand, price, 
 
 
 @njit(cache=True)
-def _difference(path, to, path_start, path_station, visits, station):  # type: ignore[no-untyped-def]
-    """List the stations that only one of two paths visits, those that lose first; return how many lose, and all.
+def _difference(path, to, path_start, path_station, visits, station, times):  # type: ignore[no-untyped-def]
+    """List the stations that one of two paths visits more often than the other; return how many lose, and all.
 
-    Visits are counted, as a path of the platform may pass a node's station twice.
+    Those that lose visits come first; `times` says how many, as a path of the platform may pass a node's station twice.
     """
     for k in range(path_start[to], path_start[to + 1]):
         visits[path_station[k]] += 1
+    for k in range(path_start[path], path_start[path + 1]):
+        visits[path_station[k]] -= 1
     size = 0
     for k in range(path_start[path], path_start[path + 1]):
-        if visits[path_station[k]] > 0:
-            visits[path_station[k]] -= 1
-        else:
-            station[size] = path_station[k]
+        s = path_station[k]
+        if visits[s] < 0:
+            station[size], times[size] = s, -visits[s]
+            visits[s] = 0
             size += 1
     lose = size
     for k in range(path_start[to], path_start[to + 1]):
-        if visits[path_station[k]] > 0:
-            visits[path_station[k]] -= 1
-            station[size] = path_station[k]
+        s = path_station[k]
+        if visits[s] > 0:
+            station[size], times[size] = s, visits[s]
+            visits[s] = 0
             size += 1
     return lose, size
 
@@ -244,7 +248,7 @@ def _difference(path, to, path_start, path_station, visits, station):  # type: i
 def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one loop nest
     pair_start, path_start, path_station, unit_load, demand, weight, extra, scale, start, stay, fee_scale,
     shares, price, load, chance, whole, factor, sharpness, reference, curve, least,
-    cost, listed, count, visits, station, amount, trial,
+    cost, listed, count, visits, station, times, amount, trial,
 ):  # fmt: skip
     """Equalise the paths of the listed pairs, one pair after the other, at prices that follow each shift.
 
@@ -283,12 +287,12 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                     most = min(most, start[to] - shares[to])
             if most * (cost[path] + leaving - cheapest) <= least:
                 continue
-            lose, size = _difference(path, to, path_start, path_station, visits, station)
+            lose, size = _difference(path, to, path_start, path_station, visits, station, times)
             for m in range(len(demand)):
                 for j in range(size):
                     amount[m, j] = 0.0
                     for r in range(len(unit_load)):
-                        amount[m, j] += demand[m, r, pair] * unit_load[r, station[j]]
+                        amount[m, j] += times[j] * demand[m, r, pair] * unit_load[r, station[j]]
             # Newton's method on the ratio of the two prices, in logarithms, as exponential prices make that nearly
             # linear; where it is not, between what was too little and what was too much.
             shift, low, high, done = 0.0, 0.0, np.inf, False
@@ -318,7 +322,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                         change += priced - price[m, s]
                     worth = factor[m]
                     if average:
-                        changed[m] = max(whole[m] + change, CANCELLED * whole[m])
+                        changed[m] = max(whole[m] + change, 0.1 * CANCELLED * whole[m], TINY)
                         worth = chance[m] / changed[m]
                     dear += worth * lost
                     dear_slope += worth * lost_slope
@@ -342,7 +346,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                 slope = dear_slope / dear + cheap_slope / cheap
                 step = ratio / slope if slope * most > 1e-12 * abs(ratio) else most
                 shift += max(step, shift) if high == np.inf else step
-                if shift <= low or shift >= high:
+                if shift <= low or shift >= high or attempt >= NEWTON:
                     shift = 0.5 * (low + high)
                 shift = min(shift, most)
             if not done:
@@ -359,7 +363,10 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
                     load[m, station[j]] += -used if j < lose else used
                     price[m, station[j]] = trial[m, j]
                 if average:
+                    before = whole[m]
                     whole[m] = changed[m]
+                    if whole[m] < CANCELLED * before:
+                        whole[m] = max(price[m].sum(), TINY)
                     factor[m] = chance[m] / whole[m]
             cost[to] += cheap - cheap_before
             cheapest = cost[to] + linear * extra[to]
@@ -447,7 +454,7 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
     load, price = np.zeros((matrices, stations)), np.zeros((matrices, stations))
     cost, listed = np.empty(paths), np.empty(pairs, np.int64)
     size = 2 * np.diff(path_start).max() if paths > 0 else 0
-    visits, station = np.zeros(stations, np.int32), np.empty(size, np.int64)
+    visits, station, times = np.zeros(stations, np.int32), np.empty(size, np.int64), np.empty(size, np.int64)
     amount, trial = np.empty((matrices, size)), np.empty((matrices, size))
     curve = np.empty((0, 0))
     peak, whole, factor = np.empty(matrices), np.empty(matrices), np.ones(matrices)
@@ -455,7 +462,7 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
     best_shares, last_shares = shares.copy(), shares.copy()
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
     best, best_bound, sharpness, tie_part, idle, sweep = np.inf, 0.0, SHARPNESS_FIRST, 1.0, 0, 0
-    steady, last_gain = 0, np.inf
+    steady, last_potential = 0, np.inf
     while True:
         for m in range(matrices):
             peak[m] = load[m].max() if stations > 0 else 0.0
@@ -470,11 +477,15 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         for m in range(matrices):
             reference[m] = (peak[m] if peak[m] > 0.0 else 1.0) if average else objective
         _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor)
-        total, mean = 0.0, 0.0
+        total, mean, potential = 0.0, 0.0, 0.0
         for m in range(matrices):
             total += factor[m] * whole[m]
+            if average and chance[m] > 0.0:
+                potential += chance[m] * (reference[m] + log(whole[m]) / sharp[m])
             for s in range(stations):
                 mean += factor[m] * price[m, s] * load[m, s]
+        if not average:
+            potential = objective + log(total) / sharp[0]
         # Prices sum to `total` here, and to one in the bound.
         soft = mean / total
         scale = tie * tie_part * best * total
@@ -489,21 +500,28 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         if best - best_bound <= gap * best or sweep >= sweeps_max or idle > STALLED:
             break
         idle = idle + 1 if best - best_bound > 0.99 * before else 0
+        if idle % PATIENCE == PATIENCE - 1:
+            # From the best once more, without momentum, which may swing to and fro where prices are sharp.
+            shares[:] = best_shares
+            fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
+            steady, last_potential = 0, np.inf
+            sweep += 1
+            continue
         blunt, imbalance = objective - soft, soft + fees - bound
         if imbalance > 0.25 * gap * best and gain < 0.5 * imbalance:
             tie_part *= 0.25  # ties hold traffic where the peak would have it move
-        elif blunt > 0.5 * imbalance or (idle % PATIENCE == PATIENCE - 1 and blunt > 0.1 * (best - best_bound)):
+        elif blunt > 0.5 * imbalance or (idle > 0 and idle % PATIENCE == 0 and blunt > 0.1 * (best - best_bound)):
             sharpness *= SHARPNESS_GROWTH
-            steady, last_gain = 0, np.inf
+            steady, last_potential = 0, np.inf
             _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor)
         _shift_pairs(
             pair_start, path_start, path_station, unit_load, demand, weight, extra, scale, start, stay, total,
             shares, price, load, chance, whole, factor, sharp, reference, curve, 0.25 * least,
-            cost, listed, count, visits, station, amount, trial,
+            cost, listed, count, visits, station, times, amount, trial,
         )  # fmt: skip
         sweep += 1
-        steady = steady + 1 if gain <= 2.0 * last_gain else min(steady, MOMENTUM_AFTER + 1)
-        last_gain = gain
+        steady = steady + 1 if potential + fees <= last_potential else min(steady, MOMENTUM_AFTER + 1)
+        last_potential = potential + fees
         if steady > MOMENTUM_AFTER:
             _go_on((steady - MOMENTUM_AFTER) / (steady - MOMENTUM_AFTER + 3.0), last_shares, shares)
             make_whole(pair_start, best_shares, shares)
@@ -564,12 +582,12 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
     load, price = np.zeros((1, stations)), np.zeros((1, stations))
     cost, listed = np.empty(paths), np.empty(pairs, np.int64)
     size = 2 * np.diff(path_start).max() if paths > 0 else 0
-    visits, station = np.zeros(stations, np.int32), np.empty(size, np.int64)
+    visits, station, times = np.zeros(stations, np.int32), np.empty(size, np.int64), np.empty(size, np.int64)
     amount, trial = np.empty((1, size)), np.empty((1, size))
     none, one, no_weight, no_extra = np.empty(0), np.ones(1), np.zeros(pairs), np.zeros(paths)
     best_shares, last_shares = shares.copy(), shares.copy()
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
-    best, best_bound, sweep, steady, last_gain = np.inf, 0.0, 0, 0, np.inf
+    best, best_bound, sweep, steady, last_value = np.inf, 0.0, 0, 0, np.inf
     while True:
         value = _delays(load, curve)
         fees = _fees(pair_start, start, stay, shares)
@@ -590,11 +608,11 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
         _shift_pairs(
             pair_start, path_start, path_station, unit_load, demand, no_weight, no_extra, 0.0, start, stay, 1.0,
             shares, price, load, none, none, one, none, none, curve, 0.25 * least,
-            cost, listed, count, visits, station, amount, trial,
+            cost, listed, count, visits, station, times, amount, trial,
         )  # fmt: skip
         sweep += 1
-        steady = steady + 1 if gain <= 2.0 * last_gain else min(steady, MOMENTUM_AFTER + 1)
-        last_gain = gain
+        steady = steady + 1 if value + fees <= last_value else min(steady, MOMENTUM_AFTER + 1)
+        last_value = value + fees
         if steady > MOMENTUM_AFTER:
             _go_on((steady - MOMENTUM_AFTER) / (steady - MOMENTUM_AFTER + 3.0), last_shares, shares)
             make_whole(pair_start, best_shares, shares)

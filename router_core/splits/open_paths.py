@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from router_core.kernels.split_sweeps import make_whole
 from router_core.paths.path_set import PathSet
 from router_core.splits.problem import cheapest_open, open_paths
+
+# Of the mean cost of cheapest paths.
+DETOUR_MAX: Final = 4.0
 
 
 class OpenPaths:
@@ -37,7 +42,9 @@ class OpenPaths:
         least = np.full(paths.pair_count, np.inf)
         np.minimum.at(least, path_pair, cost)
         self.least_cost = np.where(self.served, least, 0.0)
-        self.more_cost = cost - self.least_cost[path_pair]
+        # Long detours count alike: what breaks ties must not outweigh what it breaks them for.
+        usual = float(self.least_cost[self.served].mean()) if self.served.any() else 0.0
+        self.more_cost = np.minimum(cost - self.least_cost[path_pair], DETOUR_MAX * usual)
         self.cheapest = self.taken(cheapest_open(paths, usable))
         self.unit_load = np.where(np.isinf(unit_load), 0.0, unit_load)
         # The paths that visit each station, for pricing by station: most stations are too idle to have a price.
