@@ -378,7 +378,7 @@ def _shift_pairs(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - on
 def _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor):  # type: ignore[no-untyped-def]
     """Set the exponential prices (M, S), what those of a matrix sum to, and by which factor they count."""
     for m in range(len(price)):
-        sharp[m] = sharpness / reference[m]
+        sharp[m] = sharpness / (reference[m] if reference[m] > 0.0 else 1.0)
         whole[m] = 0.0
         for s in range(price.shape[1]):
             price[m, s] = exp(sharp[m] * (load[m, s] - reference[m]))
@@ -475,7 +475,7 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         if objective <= 0.0:
             break
         for m in range(matrices):
-            reference[m] = (peak[m] if peak[m] > 0.0 else 1.0) if average else objective
+            reference[m] = peak[m] if average else objective
         _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor)
         total, mean, potential = 0.0, 0.0, 0.0
         for m in range(matrices):
