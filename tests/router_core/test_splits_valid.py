@@ -12,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from routing_validator import Goal, validate
 
+from router_core.exact.fallback import set_split_within, split_within
 from router_core.exact.path_programme import best_split, best_split_for_set
 from router_core.paths.path_set import PathSet, path_set
 from router_core.paths.route_space import space_of_lines
+from router_core.splits.peak import PeakSolver
+from router_core.splits.peak_set import PeakSetSolver
 from router_core.splits.split import Split
 
 Algorithm = Callable[[PathSet, Goal], Split]
@@ -37,6 +40,13 @@ ONE_MATRIX: dict[str, Algorithm] = {
     "programme-of-one": lambda paths, goal: _without_limit(
         goal, lambda: best_split_for_set(paths, goal.unit_load, goal.demands, worst_case=True)
     ),
+    "sweeps": lambda paths, goal: PeakSolver(paths, goal.unit_load).solve(goal.demands[0], **_limit(goal)),
+    "sweeps-tight": lambda paths, goal: PeakSolver(paths, goal.unit_load).solve(
+        goal.demands[0], gap=1e-5, **_limit(goal)
+    ),
+    "sweeps-or-programme": lambda paths, goal: split_within(
+        PeakSolver(paths, goal.unit_load), goal.demands[0], 1e-6, **_limit(goal)
+    ),
 }
 
 # And whatever minimises the mean or the worst peak of several, this one.
@@ -45,6 +55,10 @@ SEVERAL: dict[str, Algorithm] = {
         paths, goal.unit_load, goal.demands, tie_by_cost=False, **_kind(goal)
     ),
     "programme-ties": lambda paths, goal: best_split_for_set(paths, goal.unit_load, goal.demands, **_kind(goal)),
+    "sweeps": lambda paths, goal: PeakSetSolver(paths, goal.unit_load).solve(goal.demands, **_kind(goal)),
+    "sweeps-or-programme": lambda paths, goal: set_split_within(
+        PeakSetSolver(paths, goal.unit_load), goal.demands, 1e-6, **_kind(goal)
+    ),
 }
 
 
