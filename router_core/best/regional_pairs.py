@@ -149,7 +149,6 @@ class RegionalPairs:
         self._home = np.empty((len(layout.home), 3), dtype=kind)
         self._home[:, 0] = layout.home
         self._far = _FAR[kind]
-        self._across = np.empty(self._overlay.distance.shape, dtype=kind)
         self._answers: tuple[Any, ...] = (
             frozen(layout.home_start, np.int32),
             self._home,
@@ -162,7 +161,7 @@ class RegionalPairs:
             self._far,
             np.empty(to_gates[-1], dtype=kind),
             np.empty(to_gates[-1], dtype=kind),
-            self._across,
+            self._overlay.distance,
             UNREACHABLE,
         )
         self._gates: tuple[Any, ...] = (
@@ -233,7 +232,6 @@ class RegionalPairs:
         if self._overlay.solve(self._overlay_cost) != FINE:
             self._overlay.work_in(aligned(self._overlay.table.shape, np.int64))
             self._overlay.solve(self._overlay_cost)
-        np.minimum(self._overlay.distance, self._far, out=self._across, casting="unsafe")
 
     def _open_gates(self, first: int, last: int, count: int) -> int:
         """Read off these regions what gateways need; return how many lines of the overlay then change."""
@@ -304,9 +302,7 @@ class RegionalPairs:
         if not count:
             return
         line, cost = (changed[:count] for changed in self._changed)
-        if self._overlay.update(line, cost, self._overlay_cost) == FINE:
-            np.minimum(self._overlay.distance, self._far, out=self._across, casting="unsafe")
-        else:
+        if self._overlay.update(line, cost, self._overlay_cost) != FINE:
             self._overlay_cost[line] = cost
             self._solve_overlay()
 

@@ -1,6 +1,6 @@
 """Distances of single pairs by composition through gateways, for `router_core.best.regional_pairs`.
 
-What stands for no way is `far`: more than any route, and small enough for several to be added up in 64 bits.
+What stands for no way is `far`, more than any route; four of it and one `unreachable` can be added up in 64 bits.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def distances(  # type: ignore[no-untyped-def]
     far: int,
     leave: NDArray[np.signedinteger],
     enter: NDArray[np.signedinteger],
-    across: NDArray[np.signedinteger],
+    across: NDArray[np.int64],
     unreachable: int,
     found: NDArray[np.int64],
 ):
@@ -77,8 +77,8 @@ def distances(  # type: ignore[no-untyped-def]
     far : int
     leave, enter : int32 or int64, flat
         Distance from each inner node to each gateway of its region within it, and back.
-    across : int32 or int64 (P, W)
-        Distance between gateways.
+    across : int64 (P, W)
+        Distance between gateways, `unreachable` for no way.
     unreachable : int
     found : int64 (C,), written
     """
