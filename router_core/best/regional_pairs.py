@@ -149,6 +149,7 @@ class RegionalPairs:
         self._home = np.empty((len(layout.home), 3), dtype=kind)
         self._home[:, 0] = layout.home
         self._far = _FAR[kind]
+        self._widest = self._limit[kind]
         self._answers: tuple[Any, ...] = (
             frozen(layout.home_start, np.int32),
             self._home,
@@ -212,7 +213,7 @@ class RegionalPairs:
         """Solve, and keep these costs."""
         layout = self._layout
         self._cost = cost
-        if self._table.dtype == _INT32 and (cost[cost != CLOSED] > self._limit[_INT32]).any():
+        if self._table.dtype == _INT32 and (cost[cost != CLOSED] > self._widest).any():
             self._lay_tables(_INT64)
         self._inside_cost = [cost[lines] for lines in layout.region_line]
         for packed, own in zip(self._inside, self._inside_cost, strict=True):
@@ -254,7 +255,7 @@ class RegionalPairs:
             Naming the first line that breaks a rule; everything then stays as it was.
         """
         if isinstance(line, _WHOLE) and isinstance(cost, _WHOLE) and 0 <= line < len(self._cost) and 0 < cost <= CLOSED:
-            if cost > self._limit[self._table.dtype] and cost != CLOSED:
+            if cost > self._widest and cost != CLOSED:
                 self._check_costs([int(line)], np.array([cost]))
                 self._update([int(line)], [int(cost)])
             elif self._part[line] >= 0:
@@ -276,7 +277,7 @@ class RegionalPairs:
         """Change lines, each named once."""
         self._cost[number] = changed
         widest = max((cost for cost in changed if cost != CLOSED), default=0)
-        if widest > self._limit[self._table.dtype]:
+        if widest > self._widest:
             return self._solve(self._cost)
         inside: dict[int, tuple[list[int], list[int]]] = {}
         overlay_line, overlay_cost = self._changed
