@@ -22,7 +22,7 @@ from router_core.best.checks import (
 )
 from router_core.best.packed_table import PackedTable, aligned
 from router_core.errors import BadInputError
-from router_core.kernels.all_pairs import FINE
+from router_core.kernels.all_pairs import FINE, solve
 
 __all__ = ["CLOSED", "NODES_MAX", "UNREACHABLE", "AllPairs"]
 
@@ -123,8 +123,7 @@ class AllPairs:
     def _solve(self, cost: NDArray[np.int64]) -> None:
         """Solve, and keep these costs."""
         packed = self._packed
-        fault = packed.solve(cost)
-        if fault != FINE:
+        if solve(cost, *packed.arguments) != FINE:
             self._refuse_costs(range(len(cost)), cost)
             # Wide enough for nanoseconds, and half as fast.
             packed.work_in(aligned(packed.table.shape, np.int64))

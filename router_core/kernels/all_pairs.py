@@ -58,22 +58,25 @@ def _recompute(  # type: ignore[no-untyped-def]
 ):
     """Make the affected rows exact; the others are, and lead over no line that became longer.
 
-    Ways that leave the affected nodes go on in a finished row; among the affected ones it is an elimination.
+    Ways that leave the affected nodes go on in a finished row; among the affected ones it is an elimination. None
+    stands for all rows: that is compiled apart, without asking for each.
     """
     kind = table.dtype.type
     keep = kind(-1 << bits)
     for row in range(len(row_node)):
-        if not affected[row]:
+        if affected is not None and not affected[row]:
             continue
         node = row_node[row]
         _direct(table[row], node, cost, line_start, line, bits, inf, closed)
+        if affected is None:
+            continue
         for place in range(line_start[node], line_start[node + 1]):
             pivot, length = node_row[line[place, 0]], cost[line[place, 1]]
             if pivot >= 0 and not affected[pivot] and length != closed:
                 _relax(table, row, kind(length << bits | line[place, 0]), pivot, keep)
     for place in range(len(step)):
         row, pivot = step[place, 0], step[place, 1]
-        if affected[row] and affected[pivot]:
+        if affected is None or (affected[row] and affected[pivot]):
             lead = table[row, row_node[pivot]]
             if lead < inf:
                 _relax(table, row, lead, pivot, keep)
@@ -96,13 +99,13 @@ def _publish(  # type: ignore[no-untyped-def]
     distance,
     next_node,
 ):
-    """Unpack the affected rows, and compose those of the nodes without transit that hang on them."""
+    """Unpack the affected rows, and compose those of the nodes without transit that hang on them; None is for all."""
     if distance.shape[0] == 0:
         return
     kind = table.dtype.type
     keep = kind(-1 << bits)
     for row in range(len(row_node)):
-        if affected[row]:
+        if affected is None or affected[row]:
             _unpack(table[row], row_node[row], bits, inf, unreachable, distance, next_node)
     if len(row_node) == len(node_row):
         return
@@ -110,12 +113,13 @@ def _publish(  # type: ignore[no-untyped-def]
     for node in range(len(node_row)):
         if node_row[node] >= 0:
             continue
-        wanted = own[node]
-        for place in range(line_start[node], line_start[node + 1]):
-            home = node_row[line[place, 0]]
-            wanted = wanted or (home >= 0 and affected[home])
-        if not wanted:
-            continue
+        if affected is not None:
+            wanted = own[node]
+            for place in range(line_start[node], line_start[node + 1]):
+                home = node_row[line[place, 0]]
+                wanted = wanted or (home >= 0 and affected[home])
+            if not wanted:
+                continue
         _direct(leaf, node, cost, line_start, line, bits, inf, closed)
         for place in range(line_start[node], line_start[node + 1]):
             home, length = node_row[line[place, 0]], cost[line[place, 1]]
@@ -169,11 +173,9 @@ def solve(  # type: ignore[no-untyped-def]
         if cost[number] > limit and cost[number] != closed:
             return TOO_LARGE
     kind = table.dtype.type
-    affected = np.ones(len(row_node), np.bool_)
-    own = np.ones(len(node_row), np.bool_)
-    _recompute(cost, line_start, line, row_node, node_row, step, table, affected, bits, kind(inf), closed)
+    _recompute(cost, line_start, line, row_node, node_row, step, table, None, bits, kind(inf), closed)
     _publish(
-        cost, line_start, line, row_node, node_row, table, affected, own, bits, kind(inf), closed, closed,
+        cost, line_start, line, row_node, node_row, table, None, None, bits, kind(inf), closed, closed,
         distance, next_node,
     )  # fmt: skip
     return FINE
