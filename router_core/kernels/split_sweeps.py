@@ -7,6 +7,8 @@ prices equal. Between sweeps all pairs are priced at the same prices, which boun
 Indices are unsigned where they are read in the innermost loops: numba then leaves out the step for negative ones, a
 sixth of the time.
 
+All of it is one file, as numba's cache would not notice a change of what is called from another.
+
 Names of sizes: R components of demand, M matrices, D pairs, P paths, S stations, K visits of paths to stations.
 """
 
@@ -388,12 +390,18 @@ def _sharpen(sharpness, load, reference, chance, sharp, price, whole, factor):  
 
 
 @njit(cache=True)
-def _go_on(part, last, shares):  # type: ignore[no-untyped-def]
-    """Move the shares on by a part of their last move (Nesterov's momentum), as far as they stay shares."""
+def _go_on(steady, pair_start, last, best, shares):  # type: ignore[no-untyped-def]
+    """Move shares on by a part of their last move (Nesterov) once sweeps are steady; say whether they are."""
+    moving = steady - MOMENTUM_AFTER
+    part = moving / (moving + 3.0) if moving > 0 else 0.0
     for path in range(len(shares)):
         now = shares[path]
-        shares[path] = max(now + part * (now - last[path]), 0.0)
+        if moving > 0:
+            shares[path] = max(now + part * (now - last[path]), 0.0)
         last[path] = now
+    if moving > 0:
+        make_whole(pair_start, best, shares)
+    return moving > 0
 
 
 @njit(cache=True)
@@ -522,12 +530,8 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         sweep += 1
         steady = steady + 1 if potential + fees <= last_potential else min(steady, MOMENTUM_AFTER + 1)
         last_potential = potential + fees
-        if steady > MOMENTUM_AFTER:
-            _go_on((steady - MOMENTUM_AFTER) / (steady - MOMENTUM_AFTER + 3.0), last_shares, shares)
-            make_whole(pair_start, best_shares, shares)
+        if _go_on(steady, pair_start, last_shares, best_shares, shares):
             fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
-        else:
-            last_shares[:] = shares
     shares[:] = best_shares
     make_whole(pair_start, best_shares, shares)
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
@@ -613,12 +617,8 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
         sweep += 1
         steady = steady + 1 if value + fees <= last_value else min(steady, MOMENTUM_AFTER + 1)
         last_value = value + fees
-        if steady > MOMENTUM_AFTER:
-            _go_on((steady - MOMENTUM_AFTER) / (steady - MOMENTUM_AFTER + 3.0), last_shares, shares)
-            make_whole(pair_start, best_shares, shares)
+        if _go_on(steady, pair_start, last_shares, best_shares, shares):
             fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
-        else:
-            last_shares[:] = shares
     shares[:] = best_shares
     make_whole(pair_start, best_shares, shares)
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
