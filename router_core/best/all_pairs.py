@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from router_core.best.checks import (
     CLOSED,
     UNREACHABLE,
+    WHOLE,
     checked_changes,
     checked_lines,
     checked_names,
@@ -29,7 +30,6 @@ __all__ = ["CLOSED", "NODES_MAX", "UNREACHABLE", "AllPairs"]
 # Dense tables beyond that are gigabytes: split such a network (`router_core.best.regions`).
 NODES_MAX: Final = 2**15 - 1
 _INT64: Final = np.dtype(np.int64)
-_WHOLE: Final = (int, np.integer)
 
 _ScalarT = TypeVar("_ScalarT", bound=np.generic)
 
@@ -147,12 +147,7 @@ class AllPairs:
         BadInputError
             Naming the first line that breaks a rule; everything then stays as it was.
         """
-        if (
-            isinstance(line, _WHOLE)
-            and isinstance(cost, _WHOLE)
-            and 0 <= line < len(self._cost)
-            and 0 <= cost <= CLOSED
-        ):
+        if isinstance(line, WHOLE) and isinstance(cost, WHOLE) and 0 <= line < len(self._cost) and 0 <= cost <= CLOSED:
             number, changed = self._one_line, self._one_cost
             number[0], changed[0] = line, cost
         else:

@@ -13,6 +13,7 @@ from router_core.errors import BadInputError
 # Cost of a line that nothing may take, and distance of a pair that no way joins.
 CLOSED: Final = 2**62
 UNREACHABLE: Final = CLOSED
+WHOLE: Final = (int, np.integer)
 
 
 def checked_lines(node_count: int, lines: ArrayLike) -> NDArray[np.integer]:
@@ -90,6 +91,9 @@ def checked_changes(
     place : str
         What is numbered.
     """
+    if isinstance(number, WHOLE) and isinstance(cost, WHOLE) and 0 <= number < count and 0 <= cost <= CLOSED:
+        # One change at a time is what a brain makes most: it need not be sorted.
+        return np.array([number], dtype=np.int64), np.array([cost], dtype=np.int64)
     given = np.atleast_1d(np.asarray(number))
     if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
         raise BadInputError(place, "must be whole numbers of shape (C,)", (given.dtype.name, given.shape))
@@ -103,6 +107,8 @@ def checked_changes(
 
 def refuse_costs(cost: NDArray[np.int64], greatest: int, name: Callable[[int], str]) -> None:
     """Raise for the first of these costs that breaks a rule, naming it by its place."""
+    if len(cost) == 1 and 1 <= cost[0] <= greatest:
+        return
     broken = np.flatnonzero((cost < 1) | ((cost > greatest) & (cost != CLOSED)))
     if len(broken):
         first = int(broken[0])

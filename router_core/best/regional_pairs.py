@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from router_core.best.checks import (
     CLOSED,
     UNREACHABLE,
+    WHOLE,
     checked_changes,
     checked_lines,
     checked_names,
@@ -31,7 +32,6 @@ from router_core.network import frozen
 __all__ = ["CLOSED", "UNREACHABLE", "RegionalPairs"]
 
 REGION_NODES_MAX: Final = 2**15 - 1
-_WHOLE: Final = (int, np.integer)
 _INT32: Final = np.dtype(np.int32)
 _INT64: Final = np.dtype(np.int64)
 # What stands for no way in tables of each width: several of them add up in 64 bits.
@@ -254,7 +254,7 @@ class RegionalPairs:
         BadInputError
             Naming the first line that breaks a rule; everything then stays as it was.
         """
-        if isinstance(line, _WHOLE) and isinstance(cost, _WHOLE) and 0 <= line < len(self._cost) and 0 < cost <= CLOSED:
+        if isinstance(line, WHOLE) and isinstance(cost, WHOLE) and 0 <= line < len(self._cost) and 0 < cost <= CLOSED:
             if cost > self._widest and cost != CLOSED:
                 self._check_costs([int(line)], np.array([cost]))
                 self._update([int(line)], [int(cost)])
