@@ -27,7 +27,7 @@ from router_core.kernels.all_pairs import FINE, solve
 
 __all__ = ["CLOSED", "NODES_MAX", "UNREACHABLE", "AllPairs"]
 
-# Dense tables beyond that are gigabytes: split such a network (`router_core.best.regions`).
+# Dense tables beyond that are gigabytes: split such a network (`router_core.best.regional_pairs`).
 NODES_MAX: Final = 2**15 - 1
 _INT64: Final = np.dtype(np.int64)
 
