@@ -57,7 +57,7 @@ soak: $(VENV)/.dev-installed
 # The numba kernels once more with bounds checks, compiled apart from the usual cache; and the Cython extensions, built
 # apart, under gcc's sanitizers.
 test-bounds: $(VENV)/.dev-installed
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=build/numba-bounds $(BIN)/python -m pytest tests/router_core/test_optimum.py tests/router_core/test_delay_cost.py
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=build/numba-bounds $(BIN)/python -m pytest tests/router_core --ignore-glob='*/test_engine*'
 	$(BIN)/python tests/helpers/sanitized.py
 
 bench: $(VENV)/.bench-installed
