@@ -164,7 +164,7 @@ def commodities(
             row_start=np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
             row_target=(key % space.end_count).astype(np.int32),
             row_rate=np.bincount(row, amount[kept] / total, len(key)).astype(np.float64),
-            unrouted=np.setdiff1d(pairs, pairs[kept]),
+            unrouted=np.delete(pairs, kept),
         )
         return found, row
 
@@ -178,6 +178,8 @@ def commodities(
 
 def _mixes(shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
     """Return the different mixes (M, R) among columns (R, K), and which each is."""
+    if len(shares) == 1:
+        return np.ones((1, 1)), np.zeros(shares.shape[1], dtype=np.intp)
     digits, exponent = np.frexp(shares)
     rounded = np.ldexp(np.rint(np.ldexp(digits, MIX_BITS)), exponent - MIX_BITS)
     mixes, which = np.unique(rounded, axis=1, return_inverse=True)
