@@ -25,6 +25,8 @@ SHARPNESS_FIRST = 50.0
 SHARPNESS_GROWTH = 3.0
 # Part of the wanted gap that may stay unbalanced over all pairs together without a shift.
 UNBALANCED = 0.25
+# And pairs that could gain less than this part of what pairs gained on average, a sweep ago, wait for their turn.
+MINOR = 0.15
 # Part of the wanted gap that the stations of low price may cost the bound, all together: they count as free.
 FREE = 1e-3
 # Sweeps at one sharpness after which shifts gain momentum. Where many pairs share tight stations, as in sets of
@@ -470,7 +472,7 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
     best_shares, last_shares = shares.copy(), shares.copy()
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
     best, best_bound, sharpness, tie_part, idle, sweep = np.inf, 0.0, SHARPNESS_FIRST, 1.0, 0, 0
-    steady, last_potential = 0, np.inf
+    steady, last_potential, last_gain = 0, np.inf, 0.0
     while True:
         for m in range(matrices):
             peak[m] = load[m].max() if stations > 0 else 0.0
@@ -497,13 +499,14 @@ def peak_sweeps(  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915 - one
         # Prices sum to `total` here, and to one in the bound.
         soft = mean / total
         scale = tie * tie_part * best * total
-        least = UNBALANCED * gap * best * total / (pairs * (1 + idle))
+        least = max(UNBALANCED * gap * best, MINOR * last_gain) * total / (pairs * (1 + idle))
         free = FREE * gap * total / (matrices * stations)
         bound, gain, count = _price_pairs(
             pair_start, path_pair, station_start, station_path, unit_load, demand,
             weight, extra, scale, start, stay, total, shares, price, factor, free, least, cost, listed,
         )  # fmt: skip
         bound, gain = bound / total, gain / total
+        last_gain = gain
         best_bound = max(best_bound, bound)
         if best - best_bound <= gap * best or sweep >= sweeps_max or idle > STALLED:
             break
