@@ -15,6 +15,8 @@ from router_core.paths.route_space import space_of_lines
 from router_core.randomness import stream
 
 PATHS = 4
+# The solver's constants were chosen on the draws of 20_261_122, so those are not the ones to measure it by.
+SEED = 20_261_123
 LEASED = (100.0, 155.0, 622.0, 1_000.0, 2_500.0)
 
 
@@ -37,7 +39,7 @@ def programmes(nodes: int, topologies: int) -> list[Programme]:
     """
     found = []
     for number in range(topologies):
-        draws = stream(20_261_122, f"splits {nodes} {number}")
+        draws = stream(SEED, f"splits {nodes} {number}")
         places = draws.random((nodes, 2))
         distance = ((places[:, None] - places[None]) ** 2).sum(axis=2)
         cables = {(int(np.argmin(distance[node, :node])), node) for node in range(1, nodes)}

@@ -28,14 +28,14 @@ class OpenPaths:
     def __init__(self, paths: PathSet, unit_load: NDArray[np.float64]) -> None:
         usable = open_paths(paths, unit_load)
         self.path_count = paths.path_count
-        self.pair_start, self.path_start = paths.pair_start, paths.path_start
+        self.pair_start, path_start = paths.pair_start, paths.path_start
         path_station, path_pair, cost = paths.path_station, paths.path_pair, paths.path_cost.astype(np.float64)
         # Positions of the open paths among all, or `None` where all are open, as they mostly are.
         self.position = None if usable.all() else np.flatnonzero(usable)
         if self.position is not None:
             length = np.diff(paths.path_start)
             path_station = path_station[np.repeat(usable, length)]
-            self.path_start = np.concatenate(([0], np.cumsum(length[usable])))
+            path_start = np.concatenate(([0], np.cumsum(length[usable])))
             path_pair, cost = path_pair[usable], cost[usable]
             self.pair_start = np.concatenate(([0], np.cumsum(np.bincount(path_pair, minlength=paths.pair_count))))
         self.served = np.diff(self.pair_start) > 0
@@ -48,12 +48,13 @@ class OpenPaths:
         self.cheapest = self.taken(cheapest_open(paths, usable))
         self.unit_load = np.where(np.isinf(unit_load), 0.0, unit_load)
         # The paths that visit each station, for pricing by station: most stations are too idle to have a price.
-        path = np.repeat(np.arange(len(cost)), np.diff(self.path_start))
+        path = np.repeat(np.arange(len(cost)), np.diff(path_start))
         visits = np.bincount(path_station, minlength=unit_load.shape[1])
-        self.station_start = np.concatenate(([0], np.cumsum(visits)))
         self.station_path = path[np.argsort(path_station, kind="stable")].astype(np.uint32)
         # What the innermost loops read is unsigned: `kernels.split_sweeps` says why.
         self.path_station, self.path_pair = path_station.astype(np.uint32), path_pair.astype(np.uint32)
+        self.path_start = path_start.astype(np.uint64)
+        self.station_start = np.concatenate(([0], np.cumsum(visits))).astype(np.uint64)
 
     def tie(self, weight: NDArray[np.float64], part: float) -> float:
         """Return the factor by which `more_cost` and a pair's share of traffic, (D,), break ties.

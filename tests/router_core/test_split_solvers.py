@@ -115,6 +115,10 @@ def test_one_split_for_a_set_is_within_the_gap(seed: int, worst_case: bool) -> N
     )
     check_shares(problem, split, exact)
     assert split.gap <= GAP_OF_SETS
+    handed_over = set_split_within(
+        PeakSetSolver(problem.paths, problem.unit_load), problem.demands, GAP, worst_case=worst_case, weights=weights
+    )
+    assert handed_over.gap <= GAP
     assert split.lower_bound <= exact.objective * (1 + ROUNDING)
     assert exact.objective * (1 - ROUNDING) <= split.objective
     peaks = [naive_utilisation(problem, matrix, split.shares).max(initial=0.0) for matrix in problem.demands]
