@@ -11,7 +11,7 @@ from scipy import sparse
 
 from router_core.paths.k_shortest import k_shortest
 from router_core.paths.path_set import PathSet
-from router_core.paths.route_space import space_of_lines
+from router_core.paths.route_space import RouteSpace, space_of_lines
 from router_core.randomness import stream
 
 PATHS = 4
@@ -58,6 +58,14 @@ def programmes(nodes: int, topologies: int) -> list[Programme]:
             for kind, capacity in (("leased", leased), ("planned", planned)):
                 found.append(Programme(f"{nodes}.{number}.{matrix}.{kind}", paths, 1 / capacity, demand))
     return found
+
+
+def own_space(programme: Programme) -> RouteSpace:
+    """Return the programme's topology with costs by its own capacities: planned lines share paths with leased ones."""
+    space = programme.paths.space
+    ends = np.zeros((space.station_count, 2), dtype=np.int64)
+    ends[space.graph.arc_station] = np.stack((space.graph.arc_tail, space.graph.arc_head), axis=1)
+    return space_of_lines(space.end_name, ends, 1 / programme.unit_load)
 
 
 class HighsSplit:

@@ -14,6 +14,7 @@ from made_provinces import provinces
 from measured import median_s
 from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
+from split_workloads import own_space, programmes
 
 import scenarios
 from router_core.exact.least_peak import least_peak
@@ -165,4 +166,31 @@ def test_choice_for_a_platform(benchmark: BenchmarkFixture, scenario: str) -> No
         "value": median_s(benchmark),
         "pairs": paths.pair_count,
         "paths": paths.path_count,
+    }
+
+
+@pytest.mark.parametrize("kind", ["leased", "planned"])
+@pytest.mark.parametrize(
+    "size", [pytest.param((20, 2), id="small"), pytest.param((56, 8), id="56", marks=pytest.mark.heavy)]
+)
+def test_quality_on_made_networks(benchmark: BenchmarkFixture, size: tuple[int, int], kind: str) -> None:
+    """On drawn networks that nothing was designed on; planned lines, sized for transit, are where it falls short."""
+    drawn = [programme for programme in programmes(*size) if programme.name.endswith(kind)]
+    spaces = [own_space(programme) for programme in drawn]
+    chosen = benchmark.pedantic(
+        lambda: [choose_paths(space, 1 / one.unit_load, 4) for space, one in zip(spaces, drawn, strict=True)], rounds=1
+    )
+    ratios, cheapest = [], []
+    for space, paths, one in zip(spaces, chosen, drawn, strict=True):
+        found = least_peak(space, one.unit_load, one.paths.source, one.paths.target, one.demand)
+        for kept, set_of_paths in ((ratios, paths), (cheapest, k_shortest(space, 4))):
+            split = best_split(set_of_paths, one.unit_load, one.demand, tie_by_cost=False)
+            assert split.objective >= found.lower_bound * (1 - 1e-9)
+            kept.append(split.objective / found.objective)
+    benchmark.extra_info |= {
+        "goal": f"paths.quality.{kind}",
+        "value": float(np.mean(ratios)),
+        "p95": float(np.quantile(ratios, 0.95)),
+        "ksp_4": float(np.mean(cheapest)),
+        "instances": len(ratios),
     }
