@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from router_core.exchanges import Exchanges
 from router_core.plan import Plan
 
 
@@ -82,7 +83,70 @@ class SetPlan:
     reroute: bool = False
 
 
-Command = SetPlan
+@dataclass(frozen=True, eq=False)
+class BorrowServers:
+    """Nodes are to have so many servers from their clouds' pools, beside their own, from now on.
+
+    Further ones serve after the pool's start delay; those given back stop taking work at once. An endpoint's serve at
+    its own station, a centre's at its processing. A node that is not named keeps what it has.
+
+    Attributes
+    ----------
+    node : int32 (k,)
+        Nodes with a pool, none twice.
+    servers : int32 (k,)
+        >= 0; what all nodes of a pool ask for together is no more than it has.
+    """
+
+    node: NDArray[np.int32]
+    servers: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Handled:
+    """What a front-end does with tasks that it accepts, n rows.
+
+    Attributes
+    ----------
+    hold_ns : int64 (n,)
+        How long each is held back before it is sent [ns], >= 0.
+    priority : int8 (n,)
+        Class of service in which it travels, 0 .. PRIORITY_MAX.
+    """
+
+    hold_ns: NDArray[np.int64]
+    priority: NDArray[np.int8]
+
+
+class Handling(Protocol):
+    """How front-ends treat the tasks that they accept: a pure function, so that asking twice gives the same."""
+
+    def handle(self, tasks: Exchanges, first_id: int) -> Handled:
+        """Say what becomes of these tasks.
+
+        Parameters
+        ----------
+        tasks : Exchanges
+            In order of acceptance, without the true labels of generated traces.
+        first_id : int
+            Row in the trace of the first one; the others follow it.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SetHandling:
+    """Front-ends treat what they accept from now on like this; None: everything is sent at once as it came.
+
+    Attributes
+    ----------
+    handling : Handling or None
+    """
+
+    handling: Handling | None
+
+
+Command = SetPlan | BorrowServers | SetHandling
 
 
 class Brain(Protocol):
