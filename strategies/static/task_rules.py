@@ -1,0 +1,57 @@
+"""What front-ends do with tasks under the static plan: which are held, for how long, and in which class they travel."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.exchanges import NO_DEADLINE, Exchanges
+from router_core.spread_many import spread_many
+from strategies.brain import Handled
+from strategies.static.week_plan import WEIGHT_TOTAL, WeekPlan
+
+# Separates the choice of a hold from that of a way, which hashes the same id.
+SALT: Final = 0x401D
+
+
+class Classifier(Protocol):
+    """Knows which demand class an exchange is of."""
+
+    def classify(self, exchanges: Exchanges) -> NDArray[np.int16]:
+        """Return the class of each exchange, (n,), 0 .. C - 1."""
+        ...
+
+
+class TaskRules:
+    """`Handling` of one slot of a plan.
+
+    Parameters
+    ----------
+    plan : WeekPlan
+    slot : int
+    classes : Classifier
+    """
+
+    def __init__(self, plan: WeekPlan, slot: int, classes: Classifier) -> None:
+        self._classes = classes
+        self._priority = plan.priority
+        self._lag_ns = plan.lag_ns
+        self._hold_of_lead = plan.hold_of_lead
+        self._upto = np.cumsum(plan.hold[slot], axis=1, dtype=np.int64)
+        self._waits = plan.hold[slot, :, 0] < WEIGHT_TOTAL
+
+    def handle(self, tasks: Exchanges, first_id: int) -> Handled:
+        """Draw each task's hold by its id from the weights of its class, within what its deadline allows."""
+        kind = self._classes.classify(tasks)
+        hold_ns = np.zeros(len(tasks), dtype=np.int64)
+        waiting = np.flatnonzero(self._waits[kind])
+        if len(waiting):
+            ticket = spread_many(first_id + waiting, SALT, WEIGHT_TOTAL)
+            lag_ns = self._lag_ns[(ticket[:, None] >= self._upto[kind[waiting]]).sum(axis=1)]
+            deadline_ns = tasks.deadline_ns[waiting]
+            lead_ns = np.maximum(deadline_ns - tasks.submitted_ns[waiting], 0)
+            limit_ns = (lead_ns * self._hold_of_lead).astype(np.int64)
+            hold_ns[waiting] = np.where(deadline_ns == NO_DEADLINE, lag_ns, np.minimum(lag_ns, limit_ns))
+        return Handled(hold_ns, self._priority[kind])
