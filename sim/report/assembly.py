@@ -1,4 +1,4 @@
-"""Assembles the report: template, style, script, chart library and facts become one file."""
+"""Assembles a report: template, style, script, chart library and facts become one file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from sim.report.facts import report_facts
 from traces.atomic import written_whole
 
 REPORT_FILE: Final = "report.html"
-SCRIPTS: Final = ("texts.js", "format.js", "parts.js", "charts.js", "map.js", "page.js")
+# Pages by name: the file of their sections, what they draw with, the section that comes first.
+FRAME: Final = ("texts.js", "format.js", "parts.js", "look.js", "frame.js")
+SCRIPTS: Final = {
+    "replay": (*FRAME, "charts.js", "map.js", "page.js"),
+    "brain": (*FRAME, "brain_texts.js", "week_chart.js", "brain_charts.js", "brain_page.js"),
+}
+FIRST: Final = {"replay": "verdict", "brain": "classes"}
 HERE: Final = Path(__file__).parent
 
 
@@ -37,22 +43,29 @@ def build(folder: str | Path) -> Path:
         If a result is missing or breaks a rule; an older report is then left as it was.
     """
     path = Path(folder) / REPORT_FILE
-    text = page(report_facts(Path(folder)))
-    with written_whole(path) as draft:
-        draft.write_text(text, encoding="utf-8", newline="\n")
+    write_page(path, "replay", report_facts(Path(folder)))
     return path
 
 
-def page(facts: dict[str, Any]) -> str:
+def write_page(path: Path, kind: str, facts: dict[str, Any]) -> None:
+    """Write the page of these facts, whole or not at all; `kind` is one of `SCRIPTS`."""
+    text = page(kind, facts)
+    with written_whole(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+
+
+def page(kind: str, facts: dict[str, Any]) -> str:
     """Return the HTML of these facts."""
     library = _asset("vendor/echarts.min.js")
-    program = '"use strict";(() => {\n' + "\n".join(_asset(name) for name in SCRIPTS) + "\n})();"
+    program = '"use strict";(() => {\n' + "\n".join(_asset(name) for name in SCRIPTS[kind]) + "\n})();"
     scripts = [_inline(library), _inline(program)]
     return Template(_asset("page.html")).substitute(
         title=escape(facts["run"]["scenario"]["title_en"]),
         policy=f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'",
         style=_asset("page.css"),
+        first=FIRST[kind],
+        main=_asset(f"{kind}.html"),
         facts=_json(facts),
         library=scripts[0],
         program=scripts[1],

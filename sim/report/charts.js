@@ -1,58 +1,5 @@
-// The charts but the map. Each function returns the options of one chart for the state of the page.
+// The charts of a replay but the map. Each function returns the options of one chart for the state of the page.
 
-const charts = new Map();
-function draw(id, option, description) {
-  const holder = byId(id);
-  if (!charts.has(id)) charts.set(id, echarts.init(holder, null, { renderer: "canvas" }));
-  const chart = charts.get(id);
-  chart.setOption({ ...common(), ...option }, { notMerge: true });
-  holder.setAttribute("aria-label", description);
-  return chart;
-}
-function sizeOf(id) {
-  const chart = charts.get(id);
-  return chart ? { width: chart.getWidth(), height: chart.getHeight() } : { width: byId(id).clientWidth, height: byId(id).clientHeight };
-}
-function common() {
-  return {
-    animation: false,
-    useUTC: true,
-    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily, color: token("ink") },
-  };
-}
-function tooltip(option) {
-  return {
-    confine: true, transitionDuration: 0, padding: [8, 11], borderWidth: 1, borderColor: token("rule"),
-    backgroundColor: token("surface"), textStyle: { color: token("ink") }, extraCssText: "box-shadow: 0 4px 18px rgba(0,0,0,.16)", ...option,
-  };
-}
-function emptyChart(message) {
-  return { title: { text: message, left: "center", top: "middle", textStyle: { fontSize: 14, fontWeight: 400, color: token("muted") } } };
-}
-const AXIS_TEXT = 12;
-function axisLook() {
-  return {
-    axisLine: { lineStyle: { color: token("rule") } },
-    axisTick: { lineStyle: { color: token("rule") } },
-    axisLabel: { color: token("muted"), fontSize: AXIS_TEXT, hideOverlap: true },
-    splitLine: { lineStyle: { color: token("grid") } },
-  };
-}
-function timeAxis(endNs, extra = {}) {
-  const look = axisLook();
-  return {
-    ...look, type: "time", min: START_MS, max: momentOf(endNs), minInterval: 3600e3, splitNumber: 6,
-    axisLabel: { ...look.axisLabel, formatter: axisTime }, splitLine: { show: false }, ...extra,
-  };
-}
-function valueAxis(format, extra = {}) {
-  const look = axisLook();
-  return { ...look, type: "value", splitNumber: 4, axisLine: { show: false }, axisTick: { show: false }, axisLabel: { ...look.axisLabel, formatter: format }, ...extra };
-}
-// A value holds until the next one begins.
-function steps(startsMs, values, endMs) {
-  return startsMs.flatMap((ms, index) => [[ms, values[index]], [startsMs[index + 1] ?? endMs, values[index]]]);
-}
 function slotStarts(stepSlots, length) {
   return Array.from({ length }, (_, step) => momentOf(step * stepSlots * FACTS.slot_ns));
 }
@@ -96,12 +43,6 @@ function tideOption(kind) {
     series,
   };
 }
-function indexAt(startsMs, ms) {
-  let at = 0;
-  while (at + 1 < startsMs.length && startsMs[at + 1] <= ms) at += 1;
-  return at;
-}
-
 const NICE_NS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 10e9, 60e9, 600e9, 3600e9, 36000e9, 86400e9, 864000e9, 8640000e9];
 function tailOption() {
   const curves = BRAINS.map((brain) => brain.tails[state.mode] ?? { latency_ns: [], share_above: [] });

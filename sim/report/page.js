@@ -1,4 +1,4 @@
-// The page: its state, its tables, and what happens when the reader chooses something.
+// The page of a replay: its state, its tables, and what happens when the reader chooses something.
 
 const FACTS = JSON.parse(byId("facts").textContent);
 const BRAINS = FACTS.brains;
@@ -9,7 +9,7 @@ const PERCENTILES = [["p50", "p50_ns"], ["p95", "p95_ns"], ["p99", "p99_ns"], ["
 const SECTIONS = ["verdict", "map", "tides", "tails", "stations", "pairs", "ledger", "provenance"];
 const PAPER = { "chart-map": { width: 430, height: 540 } };
 const state = {
-  language: navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en",
+  language: readersLanguage(),
   brain: 0, step: 0, carrier: "all", mode: "all", zoom: { start: 0, end: 100 }, playing: null,
 };
 
@@ -26,11 +26,7 @@ function lowest(values) {
 }
 
 function fixedTexts() {
-  document.documentElement.lang = LOCALES[state.language];
-  for (const node of document.querySelectorAll("[data-text]")) node.textContent = text(node.dataset.text);
-  for (const node of document.querySelectorAll("[data-label]")) node.setAttribute("aria-label", text(node.dataset.label));
-  for (const button of document.querySelectorAll("[data-language]")) button.setAttribute("aria-pressed", String(button.dataset.language === state.language));
-  fill("contents", SECTIONS.map((name) => element("a", { href: `#${name}` }, text(`nav.${name}`))));
+  frameTexts(SECTIONS);
   byId("play").textContent = text(state.playing ? "map.pause" : "map.play");
   const slot = duration(FACTS.slot_ns);
   byId("tide-count-title").textContent = text("tides.count", slot);
@@ -43,15 +39,12 @@ function fixedTexts() {
 }
 function masthead() {
   const { scenario, provenance } = FACTS.run;
-  const title = state.language === "zh" ? scenario.title_zh : scenario.title_en;
-  document.title = `${title} · ${text("overline")}`;
-  byId("title").textContent = title;
+  frameTitle(scenario);
   const first = BRAINS[0];
   byId("subtitle").textContent = text("subtitle", {
     date: longDate(START_MS), span: duration(first.span_ns), exchanges: count(first.counts.submitted), bytes: bytes(first.bytes.submitted),
   });
-  const stamp = [["scenario", provenance.scenario], ["seed", String(provenance.seed)], ["version", provenance.version], ["commit", (provenance.commit ?? text("unknown")).slice(0, 12)]];
-  fill("stamp", stamp.map(([name, value]) => element("div", {}, element("dt", {}, text(`stamp.${name}`)), element("dd", { class: "mono" }, value))));
+  frameStamp(provenance);
 }
 
 function missed(completion) { return `${count(completion.deadline_missed)} (${share(completion.deadline_missed, completion.deadline_total)})`; }
@@ -155,12 +148,11 @@ function ledger() {
 }
 function provenance() {
   const of = FACTS.run.provenance;
-  const mono = (value) => element("code", {}, value);
   const rows = [["command", mono(of.command)], ["version", mono(of.version)], ["commit", of.commit ? mono(of.commit) : text("unknown")], ["scenario", mono(of.scenario)],
     ["scenario_digest", mono(of.scenario_digest)], ["trace_digest", mono(of.trace_digest)],
     ["faults_digest", of.faults_digest ? mono(of.faults_digest) : text("prov.no_faults")], ["seed", mono(String(of.seed))],
     ["start", `${longDate(START_MS)}, ${clock(START_MS)}`], ["slot", duration(FACTS.slot_ns)], ["brains", BRAINS.map((brain) => brain.name).join(", ")]];
-  fill("provenance-list", rows.flatMap(([name, value]) => [element("dt", {}, text(`prov.${name}`)), element("dd", {}, value)]));
+  frameProvenance(rows);
 }
 
 function mapControls() {
@@ -236,33 +228,13 @@ function zoomBy(factor) {
   charts.get("chart-map").dispatchAction({ type: "dataZoom", batch: [0, 1].map((dataZoomIndex) => ({ dataZoomIndex, start, end: start + 2 * half })) });
 }
 function listen() {
-  for (const button of document.querySelectorAll("[data-language]")) {
-    button.addEventListener("click", () => { state.language = button.dataset.language; render(); });
-  }
   byId("slot").addEventListener("input", (event) => { play(false); chooseStep(Number(event.target.value)); });
   byId("play").addEventListener("click", () => play(!state.playing));
   byId("to-peak").addEventListener("click", () => { play(false); chooseStep(peakStep(state.brain)); });
   byId("zoom-in").addEventListener("click", () => zoomBy(1 / 1.5));
   byId("zoom-out").addEventListener("click", () => zoomBy(1.5));
   byId("zoom-all").addEventListener("click", () => zoomBy(1000));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
-  let waiting = 0;
-  let width = byId("verdict").clientWidth;
-  const resized = () => {
-    if (document.documentElement.classList.contains("printing") || byId("verdict").clientWidth === width) return;
-    width = byId("verdict").clientWidth;
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(() => { for (const chart of charts.values()) chart.resize(); drawCharts(); });
-  };
-  new ResizeObserver(resized).observe(byId("verdict"));
-  // Paper is narrower than the screen and always light: charts are drawn anew for it, and scaled to what the page gives.
-  const printing = (on) => () => {
-    document.documentElement.classList.toggle("printing", on);
-    for (const [id, chart] of charts) chart.resize(on ? { width: 680, height: byId(id).clientHeight, ...PAPER[id] } : undefined);
-    drawCharts();
-  };
-  addEventListener("beforeprint", printing(true));
-  addEventListener("afterprint", printing(false));
+  frameListen(SECTIONS[0], render, drawCharts, PAPER);
 }
 
 prepareMap();
