@@ -27,7 +27,15 @@ from sim.faults import Fault
 from sim.replay import DATA_PLANES, DEFAULT_DATA_PLANE, Replay
 from sim.replay import replay as replay_trace
 from sim.report import build
-from sim.result_folder import RUN_FILE, write_metrics, write_network, write_pairs, write_run, write_station_slots
+from sim.result_folder import (
+    RUN_FILE,
+    write_lines,
+    write_metrics,
+    write_network,
+    write_pairs,
+    write_run,
+    write_station_slots,
+)
 from sim.results import Provenance, Run, ScenarioTitle, network_table
 from sim.telemetry import TelemetryConfig
 from sim.world import WorldConfig
@@ -190,6 +198,7 @@ def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay]) 
             write_metrics(draft, result.metrics)
             write_station_slots(draft, name, [result.stations])
             write_pairs(draft, name, result.pairs)
+            write_lines(draft, name, result.lines)
         write_run(draft, run)
         build(draft)
         if out.exists():

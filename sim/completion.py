@@ -87,13 +87,13 @@ def distribution(exchanges: Exchanges, done: Completion, rows: NDArray[np.bool_]
     for name, share in QUANTILES.items():
         table[name] = percentile(ordered_ns, share) if count else None
     table["max_ns"] = int(ordered_ns[-1]) if count else None
-    table["mean_ns"] = _total(ordered_ns) // count if count else None
+    table["mean_ns"] = exact_sum(ordered_ns) // count if count else None
     table["deadline_total"] = int((rows & done.due).sum())
     table["deadline_missed"] = int((rows & done.missed).sum())
     return table
 
 
-def _total(times_ns: NDArray[np.int64]) -> int:
+def exact_sum(times_ns: NDArray[np.int64]) -> int:
     """Exact sum of times >= 0; in halves, because ten thousand times of a few years do not fit 64 bits."""
     return (int((times_ns >> 32).sum()) << 32) + int((times_ns & 0xFFFF_FFFF).sum())
 

@@ -53,11 +53,11 @@ class Fault:
 
 
 class StationFaults:
-    """Composes the faults in force on each station with one another and with the load of other users.
+    """Composes the faults in force on each station with one another, the load of other users and borrowed servers.
 
     A station is up while no stop is in force. Factors multiply, exactly and in any order, and what they multiply is
     what other users leave; no rate falls below the slowest a station can have. Of several losses of servers the
-    greatest counts.
+    greatest counts, and it strikes a station's own servers: those borrowed from a cloud are elsewhere.
 
     Parameters
     ----------
@@ -84,6 +84,7 @@ class StationFaults:
         self.up: NDArray[np.bool_] = np.ones(network.station_count, dtype=np.bool_)
         self._servers = network.station_servers.copy()
         self._servers_all = network.station_servers
+        self._borrowed = np.zeros(network.station_count, dtype=np.int32)
         # What a service takes without faults; other users change it, line by line.
         self._fixed_ns = network.station_fixed_ns.copy()
         self._ps_per_byte = network.station_ps_per_byte.copy()
@@ -94,6 +95,12 @@ class StationFaults:
         self._fixed_ns[command.station] = command.fixed_ns
         self._ps_per_byte[command.station] = command.ps_per_byte
         return self._service(command.station)
+
+    def with_borrowed(self, borrowed: NDArray[np.int32]) -> list[PlaneCommand]:
+        """Take in how many servers each station has borrowed, (S,), and return what changes."""
+        changed = np.flatnonzero(borrowed != self._borrowed).astype(np.int32)
+        self._borrowed = borrowed.copy()
+        return [self._staff(changed)] if len(changed) else []
 
     def step(self, now_ns: int) -> list[PlaneCommand]:
         """Return what changes at this instant; each station is set once, however many faults begin and end on it."""
@@ -117,10 +124,13 @@ class StationFaults:
         if slowed:
             commands.append(self._service(np.array(slowed, dtype=np.int32)))
         if staffed:
-            commands.append(SetStationServers(np.array(staffed, dtype=np.int32), self._servers[staffed]))
+            commands.append(self._staff(np.array(staffed, dtype=np.int32)))
         if turned:
             commands.append(SetStationUp(np.array(turned, dtype=np.int32), self.up[turned]))
         return commands
+
+    def _staff(self, stations: NDArray[np.int32]) -> SetStationServers:
+        return SetStationServers(stations, self._servers[stations] + self._borrowed[stations])
 
     def _service(self, stations: NDArray[np.int32]) -> SetStationService:
         fixed_ns, ps_per_byte = self._fixed_ns[stations], self._ps_per_byte[stations]

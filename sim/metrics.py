@@ -56,6 +56,8 @@ def summary(network: Network, record: Record, done: Completion, brain: str, span
         },
         "tide": tide(exchanges, outcome, span_ns, slot_ns),
         "stations": busiest(network, series, span_ns),
+        "withheld": withheld(record),
+        "pools": pools(network, record),
     }
     return BrainMetrics.model_validate(metrics)
 
@@ -78,6 +80,38 @@ def tide(exchanges: Exchanges, outcome: Outcome, span_ns: int, slot_ns: int) -> 
         "bytes": by_mode(sizes),
         "delivered": np.bincount(delivered_in[delivered_in < slots], minlength=slots).tolist(),
     }
+
+
+def withheld(record: Record) -> Table | None:
+    """What front-ends held back, None if nothing."""
+    holding, series = record.holding, record.series
+    if holding.exchanges == 0:
+        return None
+    return {
+        "exchanges": holding.exchanges,
+        "bytes": holding.payload_bytes,
+        "mean_ns": holding.hold_sum_ns // holding.exchanges,
+        "max_ns": holding.hold_max_ns,
+        "peak": int(series.withheld.max(initial=0)),
+        "peak_bytes": int(series.withheld_bytes.max(initial=0)),
+        "at_slot_end": series.withheld.tolist(),
+    }
+
+
+def pools(network: Network, record: Record) -> list[Table]:
+    """What each pool lent that lent anything."""
+    return [
+        {
+            "name": pool.name,
+            "label_zh": pool.label_zh,
+            "servers": pool.servers,
+            "peak": use.peak,
+            "server_ns": use.server_ns,
+            "lent": record.series.lent[:, index].tolist(),
+        }
+        for index, (pool, use) in enumerate(zip(network.pools, record.pools, strict=True))
+        if use.peak
+    ]
 
 
 def busiest(network: Network, series: Series, span_ns: int) -> list[Table]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from router_core.errors import BadInputError
+from router_core.line_history import LineHistory
 from router_core.network import Network
 from router_core.platform import Platform
 from router_core.transport import Transport
@@ -40,11 +41,12 @@ DEFAULT_DATA_PLANE: Final = next(iter(DATA_PLANES))
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What one brain made of a trace."""
+    """What one brain made of a trace, and what its telemetry told of the lines' other users."""
 
     metrics: BrainMetrics
     stations: StationSlots
     pairs: PairTable
+    lines: LineHistory
 
 
 def replay(
@@ -79,7 +81,8 @@ def replay(
     Raises
     ------
     BadInputError
-        If the trace cannot be read, or names what the platform lacks; or if the run goes beyond all time.
+        If the trace cannot be read, or names what the platform lacks; if the brain commands what cannot be; or if the
+        run goes beyond all time.
     """
     if data_plane not in DATA_PLANES:
         raise BadInputError("data plane", f"must be one of {', '.join(DATA_PLANES)}", data_plane)
@@ -108,4 +111,5 @@ def replay(
         summary(network, record, done, brain.name, span_ns, config.slot_ns),
         record.series.rows,
         pairs(network, record.exchanges, done),
+        record.lines,
     )

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from router_core.errors import BadInputError
+from router_core.line_history import LineHistory
+from router_core.time_grid import TimeGrid
+from router_core.units import HOUR_NS
 from sim.results import NO_TIME_NS, UTILISATION_MAX, BrainMetrics, NetworkTable, PairTable, Run, StationSlots
 from traces.atomic import written_whole
 
@@ -26,6 +29,7 @@ NETWORK_FILE: Final = "network.json"
 METRICS_FILE: Final = "metrics.json"
 STATIONS_FILE: Final = "stations.parquet"
 PAIRS_FILE: Final = "pairs.parquet"
+LINES_FILE: Final = "lines.parquet"
 
 STATIONS_SCHEMA: Final = pa.schema(
     [
@@ -55,7 +59,16 @@ PAIRS_SCHEMA: Final = pa.schema(
         pa.field("deadline_missed", pa.int64(), nullable=False),
     ]
 )
+# Hours count from the one in which the run begins; an hour of a line without a row is one of which nothing is known.
+LINES_SCHEMA: Final = pa.schema(
+    [
+        pa.field("hour", pa.int32(), nullable=False),
+        pa.field("line", pa.int32(), nullable=False),
+        pa.field("others", pa.float32(), nullable=False),
+    ]
+)
 ROWS_AT_A_TIME: Final = 1 << 20
+HOURS_MAX: Final = 1 << 18  # of a history of lines: 30 years, so that a damaged file does not ask for all memory
 
 Stored = TypeVar("Stored", bound=BaseModel)
 
@@ -92,6 +105,14 @@ def write_pairs(folder: Path, brain: str, pairs: PairTable) -> None:
         columns.append(pa.array(values, type=field.type, mask=missing))
     with written_whole(folder / brain / PAIRS_FILE) as place:
         pq.write_table(pa.table(columns, schema=PAIRS_SCHEMA), place)
+
+
+def write_lines(folder: Path, brain: str, lines: LineHistory) -> None:
+    """Write what other users took of the lines, as one brain's telemetry told it; the history begins with the run."""
+    hour, line = np.nonzero(~np.isnan(lines.others))
+    columns = [hour.astype(np.int32), line.astype(np.int32), lines.others[hour, line]]
+    with written_whole(folder / brain / LINES_FILE) as place:
+        pq.write_table(pa.table(columns, schema=LINES_SCHEMA), place)
 
 
 def read_run(folder: Path) -> Run:
@@ -150,6 +171,44 @@ def read_pairs(folder: Path, brain: str) -> PairTable:
         _check_range(column.drop_null().to_numpy(), field.name, None, path)
         columns[field.name] = column.fill_null(NO_TIME_NS).to_numpy()
     return PairTable(**columns)
+
+
+def read_line_history(folder: Path, brain: str | None = None) -> LineHistory:
+    """Read what other users took of the lines, hour by hour.
+
+    Parameters
+    ----------
+    folder : Path
+        A result folder.
+    brain : str, optional
+        Whose telemetry; the first brain's if not given. Brains of one run see the same other users.
+
+    Returns
+    -------
+    LineHistory
+        Lines in the order of `read_network`; up to the last hour of which anything is known.
+
+    Raises
+    ------
+    BadInputError
+        If a file is missing or breaks a rule. Folders of earlier versions have no such history.
+    """
+    run, network = read_run(folder), read_network(folder)
+    path = folder / (run.brains[0] if brain is None else brain) / LINES_FILE
+    table = pa.Table.from_batches(_read_parquet(path, LINES_SCHEMA), schema=LINES_SCHEMA)
+    hour, line, others = (table.column(name).to_numpy() for name in LINES_SCHEMA.names)
+    lines = len(network.lines.source)
+    for values, name, high in ((hour, "hour", HOURS_MAX - 1), (line, "line", lines - 1), (others, "others", 1.0)):
+        if not np.isfinite(values).all():
+            raise BadInputError(f"column {name}", "must be finite", "NaN or infinity", str(path))
+        _check_range(values, name, high, path)
+    cell = hour.astype(np.int64) * lines + line
+    if len(np.unique(cell)) < len(cell):
+        raise BadInputError("rows", "must name each hour of a line once", len(cell) - len(np.unique(cell)), str(path))
+    hours = int(hour.max()) + 1 if len(hour) else 0
+    table_of = np.full((hours, lines), np.nan, dtype=np.float32)
+    table_of[hour, line] = others
+    return LineHistory(TimeGrid(run.start.replace(minute=0, second=0, microsecond=0), HOUR_NS, hours), table_of)
 
 
 def _read_json(path: Path, kind: type[Stored]) -> Stored:

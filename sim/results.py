@@ -7,6 +7,7 @@ A result folder holds, for one trace replayed under one or more brains::
     <brain>/metrics.json       counts, completion times, tails, tide, busiest stations
     <brain>/stations.parquet   utilisation, queue, services, spills and failures of each station in each slot
     <brain>/pairs.parquet      completion times of each pair of endpoints
+    <brain>/lines.parquet      what other users took of each line in each hour, as telemetry told it
 
 Every table checks itself, when a replay makes it as much as when a report reads it back; what breaks a rule raises
 `BadInputError`, or pydantic's `ValidationError` where a value has the wrong type or range. Keys and columns that are
@@ -364,6 +365,60 @@ class StationLoad(_Table):
     failed: Amount
 
 
+class Withheld(_Table):
+    """What front-ends held back, as the brain told them.
+
+    Attributes
+    ----------
+    exchanges, bytes : int
+        Those accepted with a hold.
+    mean_ns, max_ns : int
+        Of their holds [ns].
+    peak, peak_bytes : int
+        Most exchanges, and most bytes, held back at the end of a slot.
+    at_slot_end : list of int
+        Exchanges held back at the end of each slot of the run.
+    """
+
+    exchanges: Amount
+    bytes: Amount
+    mean_ns: Amount
+    max_ns: Amount
+    peak: Amount
+    peak_bytes: Amount
+    at_slot_end: list[Amount]
+
+
+class PoolLoad(_Table):
+    """What a cloud's pool lent.
+
+    Attributes
+    ----------
+    name, label_zh : str
+    servers : int
+        How many it has.
+    peak : int
+        Most lent at once, those that still start included.
+    server_ns : int
+        Server time lent [ns], from request to return.
+    lent : list of int
+        Servers lent at the end of each slot of the run.
+    """
+
+    name: str
+    label_zh: str
+    servers: Amount
+    peak: Amount
+    server_ns: Amount
+    lent: list[Amount]
+
+    @model_validator(mode="after")
+    def _check(self) -> PoolLoad:
+        if max([self.peak, *self.lent]) > self.servers or max(self.lent, default=0) > self.peak:
+            raise BadInputError(f"pools.{self.name}", f"must lend at most {self.servers} servers", self.peak)
+        return self
+
+
 class BrainMetrics(_Table):
     """metrics.json: what one brain made of the trace.
 
@@ -382,6 +437,10 @@ class BrainMetrics(_Table):
     tide : Tide
     stations : list of StationLoad
         The busiest first, by their busiest hour.
+    withheld : Withheld or None
+        None where nothing was held back; so it is in folders of an earlier version.
+    pools : list of PoolLoad
+        Pools that lent servers.
     """
 
     brain: BrainName
@@ -395,6 +454,8 @@ class BrainMetrics(_Table):
     tails: TailTable
     tide: Tide
     stations: list[StationLoad]
+    withheld: Withheld | None = None
+    pools: list[PoolLoad] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _check(self) -> BrainMetrics:
@@ -415,7 +476,8 @@ class StationSlots:
     ----------
     slot, station : int32 (n,)
     utilisation : float32 (n,)
-        Busy share of all the station's servers in the slot, 0..1; those lost to a fault count as idle.
+        Busy share of all the station's servers in the slot, 0..1: borrowed ones count while they serve, those lost to
+        a fault as idle.
     waiting : int32 (n,)
         Chunks that wait at the slot's end.
     served, served_bytes : int64 (n,)

@@ -55,10 +55,13 @@ class Sampler:
         self._config = config
         self._draws = stream(seed, "telemetry")
         self._last: Snapshot | None = None
+        self._last_borrowed_ns = np.zeros(network.station_count, dtype=np.int64)
         self._servers = network.station_servers.astype(np.float64)
         self._others = np.zeros(network.station_count)
 
-    def sample(self, snapshot: Snapshot, others: NDArray[np.float64]) -> tuple[int, TelemetryArrived] | None:
+    def sample(
+        self, snapshot: Snapshot, others: NDArray[np.float64], borrowed_ns: NDArray[np.int64]
+    ) -> tuple[int, TelemetryArrived] | None:
         """Return the delay until the sample arrives [ns] and the event, or `None` for the first snapshot.
 
         Parameters
@@ -66,15 +69,19 @@ class Sampler:
         snapshot : Snapshot
         others : float64 (L,)
             Share of each line that other users take now.
+        borrowed_ns : int64 (S,)
+            Time that borrowed servers were there at each station since the start of the run [ns].
         """
         last, self._last = self._last, snapshot
+        last_borrowed_ns, self._last_borrowed_ns = self._last_borrowed_ns, borrowed_ns
         if last is None:
             return None
         config = self._config
         window_ns = snapshot.now_ns - last.now_ns
         busy_ns = snapshot.busy_ns - last.busy_ns
         served_bytes = snapshot.served_bytes - last.served_bytes
-        share = busy_ns / (self._servers * window_ns)
+        # A service that outlasts a server given back makes a station busier than its servers can be.
+        share = np.minimum(busy_ns / (self._servers * window_ns + (borrowed_ns - last_borrowed_ns)), 1.0)
         # An interface counter sees the others' bytes, and ours at the line's full rate.
         self._others[self._network.line_station] = others
         share += (1 - share) * self._others

@@ -1,8 +1,8 @@
 """The world in which a brain is tried: SimPy keeps the clock of control, a data plane carries the exchanges.
 
-Between two control events the data plane advances alone. At one instant control comes before exchanges, and control
-events keep this order: the other users' load, faults, the telemetry sample, its arrival, the slot's start, the next
-exchanges.
+Between two control events the data plane advances alone, with what front-ends release meanwhile. At one instant control
+comes before exchanges, and control events keep this order: the other users' load, faults, borrowed servers that start,
+the telemetry sample, its arrival, the slot's start.
 """
 
 from __future__ import annotations
@@ -16,16 +16,28 @@ from typing import Any
 import simpy
 
 from router_core.background import Background
-from router_core.errors import BadInputError
-from router_core.exchanges import Exchanges, concatenate
+from router_core.exchanges import Exchanges
+from router_core.line_history import LineHistory
 from router_core.network import Network
 from router_core.units import HOUR_NS, MINUTE_NS
 from sim.data_plane import DataPlane, Outcome
 from sim.faults import Fault, StationFaults
+from sim.front_end_desk import FrontEndDesk, Holding
 from sim.other_users import OtherUsers
-from sim.series import Series, SeriesRecorder
+from sim.pools import CloudPools, PoolUse
+from sim.series import Series, SeriesRecorder, Steered
 from sim.telemetry import Sampler, TelemetryConfig
-from strategies.brain import Brain, Event, RunEnded, SetPlan, SlotStarted
+from strategies.brain import (
+    BorrowServers,
+    Brain,
+    Event,
+    RunEnded,
+    SetHandling,
+    SetPlan,
+    SlotStarted,
+    TelemetryArrived,
+)
+from strategies.line_monitor import LineMonitor
 
 Control = Generator[simpy.Event, Any, None]
 
@@ -35,10 +47,10 @@ class Rank(IntEnum):
 
     OTHER_USERS = 1
     FAULTS = 2
-    SAMPLE = 3
-    ARRIVAL = 4
-    SLOT = 5
-    FEED = 6
+    POOLS = 3
+    SAMPLE = 4
+    ARRIVAL = 5
+    SLOT = 6
 
 
 @dataclass(frozen=True)
@@ -51,8 +63,6 @@ class WorldConfig:
         Length of a planning slot, and of a step of the recorded series [ns].
     background_ns : int
         Step of the other users' load [ns].
-    feed_ns : int
-        Exchanges are handed to the data plane so far ahead [ns]; has no influence on results.
     drain_ns : int
         How long after the trace's end the run may go on to deliver what is in flight [ns].
     telemetry : TelemetryConfig
@@ -60,12 +70,11 @@ class WorldConfig:
 
     slot_ns: int = 5 * MINUTE_NS
     background_ns: int = MINUTE_NS
-    feed_ns: int = MINUTE_NS
     drain_ns: int = 24 * HOUR_NS
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
 
     def __post_init__(self) -> None:
-        if min(self.slot_ns, self.background_ns, self.feed_ns) <= 0 or self.drain_ns < 0:
+        if min(self.slot_ns, self.background_ns) <= 0 or self.drain_ns < 0:
             raise ValueError(f"the world's rhythms must be positive: {self}")
 
 
@@ -76,16 +85,27 @@ class Record:
     Attributes
     ----------
     exchanges : Exchanges
+        The trace, as it was read.
     outcome : Outcome
+        What became of each of its rows.
     series : Series
     ended_ns : int
         When the run ended [ns].
+    holding : Holding
+        What front-ends held back.
+    pools : tuple of PoolUse, length P
+        What each pool lent.
+    lines : LineHistory
+        What the telemetry that arrived tells of the lines' other users.
     """
 
     exchanges: Exchanges
     outcome: Outcome
     series: Series
     ended_ns: int
+    holding: Holding
+    pools: tuple[PoolUse, ...]
+    lines: LineHistory
 
 
 class World:
@@ -124,17 +144,19 @@ class World:
         on_progress: Callable[[int], None] | None = None,
     ) -> None:
         self._config = config or WorldConfig()
+        self._network = network
         self._brain = brain
         self._plane = plane
         self._span_ns = span_ns
         self._others = OtherUsers(network, background, start, seed)
         self._faults = StationFaults(network, faults)
-        self._line_station = network.line_station
+        self._pools = CloudPools(network)
+        self._monitor = LineMonitor(network, start.replace(tzinfo=None))
         self._sampler = Sampler(network, self._config.telemetry, seed)
         self._recorder = SeriesRecorder(network)
         self._on_progress = on_progress or (lambda _: None)
         self._env = simpy.Environment(initial_time=0)
-        self._kept: list[Exchanges] = []
+        self._desk = FrontEndDesk(network, iter(()), span_ns)
         self._done = self._env.event()
 
     def run(self, batches: Iterator[Exchanges]) -> Record:
@@ -143,19 +165,35 @@ class World:
         Raises
         ------
         BadInputError
-            If an exchange lies beyond the trace's span, or breaks a rule of the data plane.
+            If an exchange lies beyond the trace's span, or breaks a rule of the data plane; or if the brain commands
+            what cannot be.
         """
         env = self._env
-        for process in (self._background(), self._failures(), self._telemetry(), self._slots(), self._feed(batches)):
+        self._desk = FrontEndDesk(self._network, batches, self._span_ns)
+        for process in (self._background(), self._failures(), self._telemetry(), self._slots()):
             env.process(process)  # started in this order, which is that of the ranks
         env.run(until=self._done)
-        now_ns = int(env.now)
-        self._plane.advance(now_ns)
-        self._recorder.record(self._plane.snapshot())
+        now_ns = self._advance()
+        self._recorder.record(self._plane.snapshot(), self._steered())
         self._tell(RunEnded(now_ns))
-        exchanges = concatenate(self._kept)
-        self._kept.clear()  # a trace of millions need not stand in memory twice while it is judged
-        return Record(exchanges, self._plane.outcome(), self._recorder.series(), now_ns)
+        return Record(
+            self._desk.exchanges(),
+            self._desk.outcome(self._plane.outcome()),
+            self._recorder.series(),
+            now_ns,
+            self._desk.holding,
+            tuple(self._pools.use(now_ns)),
+            self._monitor.history(),
+        )
+
+    def _advance(self) -> int:
+        """Bring the data plane to now, and return when that is: first it gets what was released before."""
+        now_ns = int(self._env.now)
+        released = self._desk.release(now_ns)
+        if len(released):
+            self._plane.submit(released)
+        self._plane.advance(now_ns)
+        return now_ns
 
     def _after(self, delay_ns: int, rank: Rank) -> simpy.Event:
         """Return an event `delay_ns` from now that comes in order of its rank, where SimPy's timeouts know no ranks."""
@@ -167,71 +205,72 @@ class World:
 
     def _background(self) -> Control:
         while True:
-            self._plane.advance(int(self._env.now))
-            self._plane.apply(self._faults.left_by_others(self._others.step(int(self._env.now))))
+            now_ns = self._advance()
+            self._plane.apply(self._faults.left_by_others(self._others.step(now_ns)))
             yield self._after(self._config.background_ns, Rank.OTHER_USERS)
 
     def _failures(self) -> Control:
         for at_ns in self._faults.instants:
             if at_ns > self._env.now:
                 yield self._after(at_ns - int(self._env.now), Rank.FAULTS)
-            self._plane.advance(at_ns)
+            self._advance()
             for command in self._faults.step(at_ns):
                 self._plane.apply(command)
 
     def _telemetry(self) -> Control:
         while True:
-            self._plane.advance(int(self._env.now))
+            now_ns = self._advance()
             # Over a line that is cut nobody sends anything.
-            others = self._others.fraction * self._faults.up[self._line_station]
-            sample = self._sampler.sample(self._plane.snapshot(), others)
+            others = self._others.fraction * self._faults.up[self._network.line_station]
+            sample = self._sampler.sample(self._plane.snapshot(), others, self._pools.serving_ns(now_ns))
             if sample is not None:
                 delay_ns, event = sample
                 self._env.process(self._arrival(delay_ns, event))
             yield self._after(self._config.telemetry.period_ns, Rank.SAMPLE)
 
-    def _arrival(self, delay_ns: int, event: Event) -> Control:
+    def _arrival(self, delay_ns: int, event: TelemetryArrived) -> Control:
         yield self._after(delay_ns, Rank.ARRIVAL)
+        self._monitor.observe(event)
         self._tell(event)
 
     def _slots(self) -> Control:
         slot = 0
         while True:
-            now_ns = int(self._env.now)
-            self._plane.advance(now_ns)
+            now_ns = self._advance()
             snapshot = self._plane.snapshot()
-            self._recorder.record(snapshot)
+            self._recorder.record(snapshot, self._steered())
             self._on_progress(now_ns)
-            if now_ns >= self._span_ns and (snapshot.in_flight == 0 or now_ns >= self._span_ns + self._config.drain_ns):
+            all_done = snapshot.in_flight == 0 and self._desk.held == 0
+            if now_ns >= self._span_ns and (all_done or now_ns >= self._span_ns + self._config.drain_ns):
                 self._done.succeed()
                 return
             self._tell(SlotStarted(now_ns, slot))
             slot += 1
             yield self._after(self._config.slot_ns, Rank.SLOT)
 
-    def _feed(self, batches: Iterator[Exchanges]) -> Control:
-        """Hand the exchanges of the next `feed_ns` to the data plane, keeping them for the record."""
-        rows = 0
-        for batch in batches:
-            inside = int(batch.submitted_ns.searchsorted(self._span_ns))
-            if inside < len(batch):
-                place = f"exchange {rows + inside}.submitted_ns"
-                rule = f"must lie before the end of the trace's span, {self._span_ns}"
-                raise BadInputError(place, rule, int(batch.submitted_ns[inside]))
-            rows += len(batch)
-            self._kept.append(batch)
-            first = 0
-            while first < len(batch):
-                horizon_ns = int(self._env.now) + self._config.feed_ns
-                last = int(batch.submitted_ns.searchsorted(horizon_ns))
-                self._plane.submit(batch[first:last])
-                first = last
-                if first < len(batch):
-                    yield self._after(self._config.feed_ns, Rank.FEED)
+    def _steered(self) -> Steered:
+        serving_ns = self._pools.serving_ns(int(self._env.now))
+        return Steered(self._desk.held, self._desk.held_bytes, self._pools.lent(), serving_ns)
 
     def _tell(self, event: Event) -> None:
-        self._plane.advance(int(self._env.now))
+        now_ns = self._advance()
         for command in self._brain.handle(event):
             match command:
                 case SetPlan():
                     self._plane.apply(command)
+                case SetHandling(handling):
+                    self._desk.set_handling(handling)
+                case BorrowServers():
+                    for at_ns in self._pools.request(command, now_ns):
+                        self._env.process(self._servers_start(at_ns - now_ns))
+                    self._staff(now_ns)
+
+    def _servers_start(self, delay_ns: int) -> Control:
+        yield self._after(delay_ns, Rank.POOLS)
+        self._staff(self._advance())
+
+    def _staff(self, now_ns: int) -> None:
+        """Let stations have the borrowed servers that serve from now on."""
+        self._pools.step(now_ns)
+        for command in self._faults.with_borrowed(self._pools.serving):
+            self._plane.apply(command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from fractions import Fraction
 
 import numpy as np
@@ -11,11 +12,14 @@ from hypothesis import strategies as st
 from made_networks import exchanges
 
 from router_core.exchanges import NO_DEADLINE, Exchanges
+from router_core.line_history import LineHistory
 from router_core.network_builder import NetworkBuilder, Service
-from router_core.units import MINUTE_NS
+from router_core.time_grid import TimeGrid
+from router_core.units import HOUR_NS, MINUTE_NS
 from router_core.vocabulary import Mode, NodeKind
 from sim.completion import QUANTILES, TAIL_POINTS, completion, distribution, percentile, tail
 from sim.data_plane import Outcome, Refusal
+from sim.front_end_desk import Holding
 from sim.metrics import BUSIEST, busiest, summary, tide
 from sim.pairs import pairs
 from sim.results import NO_TIME_NS, StationSlots
@@ -110,14 +114,21 @@ def series_of(rows: list[tuple], edges: list[int], held: tuple[int, ...] = ()) -
     columns = zip(*((*row, 0, 0)[: len(kinds)] for row in rows), strict=True) if rows else [[]] * len(kinds)
     arrays = [np.array(list(column), dtype=kind) for column, kind in zip(columns, kinds, strict=True)]
     waits = np.array(held or [0] * (len(edges) - 1), dtype=np.int64)
-    return Series(np.array(edges, dtype=np.int64), waits, 2 * waits, StationSlots(*arrays))
+    lent = np.zeros((len(waits), 0), dtype=np.int64)
+    return Series(np.array(edges, dtype=np.int64), waits, 2 * waits, 0 * waits, 0 * waits, lent, StationSlots(*arrays))
+
+
+def record_of(batch: Exchanges, outcome: Outcome, series: Series, ended_ns: int) -> Record:
+    """A run in which nothing was held back or borrowed, and no telemetry came."""
+    lines = LineHistory(TimeGrid(datetime(2024, 3, 5), HOUR_NS, 0), np.zeros((0, NETWORK.line_count), np.float32))
+    return Record(batch, outcome, series, ended_ns, Holding(), (), lines)
 
 
 @given(st.lists(ROW, max_size=60))
 @settings(deadline=None)
 def test_summary_agrees_with_the_definitions(rows):
     batch, outcome = run_of(rows)
-    record = Record(batch, outcome, series_of([], [0]), ENDED_NS)
+    record = record_of(batch, outcome, series_of([], [0]), ENDED_NS)
     metrics = summary(NETWORK, record, completion(batch, outcome, ENDED_NS), "brain", SPAN_NS, 300)
     table = metrics.completion.model_dump()
     assert table["all"] == naive_table(rows)
@@ -261,7 +272,8 @@ def test_what_befell_chunks_is_summed_over_stations_and_slots():
     rows = [(0, 3, 0.5, 0, 10, 100, 4, 1), (1, 3, 1.0, 2, 20, 200, 3, 0), (1, 5, 1.0, 9, 2, 2, 0, 7)]
     series = series_of(rows, [0, 100, 200], held=(5, 2))
     batch, outcome = run_of([])
-    metrics = summary(NETWORK, Record(batch, outcome, series, 200), completion(batch, outcome, 200), "brain", 200, 100)
+    record = record_of(batch, outcome, series, 200)
+    metrics = summary(NETWORK, record, completion(batch, outcome, 200), "brain", 200, 100)
     chunks = metrics.chunks
     assert (chunks.spilled, chunks.failed, chunks.held_peak, chunks.retrying_peak) == (7, 8, 5, 10)
     by_station = {load.station: (load.spilled, load.failed) for load in metrics.stations}
