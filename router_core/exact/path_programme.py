@@ -25,6 +25,7 @@ from router_core.splits.problem import (
     checked_matrices,
     checked_start,
     checked_weights,
+    closed_stations,
     open_paths,
     traffic_share,
 )
@@ -127,7 +128,7 @@ class _PathProgramme:
         self.paths = paths
         self.matrices = len(demands)
         self.chance = chances
-        usable = open_paths(paths, unit_load)
+        usable = open_paths(paths, closed_stations(unit_load))
         wanted = demands.max(axis=(0, 1), initial=0.0) > 0
         served = np.bincount(paths.path_pair, usable, paths.pair_count) > 0
         self.unrouted = np.flatnonzero(wanted & ~served)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Final
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from router_core.kernels.split_sweeps import make_whole
 from router_core.paths.path_set import PathSet
-from router_core.splits.problem import cheapest_open, open_paths
+from router_core.splits.problem import cheapest_open, closed_stations, open_paths
 
 # Of the mean cost of cheapest paths.
 DETOUR_MAX: Final = 4.0
@@ -26,7 +27,8 @@ class OpenPaths:
     """
 
     def __init__(self, paths: PathSet, unit_load: NDArray[np.float64]) -> None:
-        usable = open_paths(paths, unit_load)
+        self._closed = closed_stations(unit_load)
+        usable = open_paths(paths, self._closed)
         self.path_count = paths.path_count
         self.pair_start, path_start = paths.pair_start, paths.path_start
         path_station, path_pair, cost = paths.path_station, paths.path_pair, paths.path_cost.astype(np.float64)
@@ -46,7 +48,7 @@ class OpenPaths:
         usual = float(self.least_cost[self.served].mean()) if self.served.any() else 0.0
         self.more_cost = np.minimum(cost - self.least_cost[path_pair], DETOUR_MAX * usual)
         self.cheapest = self.taken(cheapest_open(paths, usable))
-        self.unit_load = np.where(np.isinf(unit_load), 0.0, unit_load)
+        self.unit_load = np.where(self._closed, 0.0, unit_load)
         # The paths that visit each station, for pricing by station: most stations are too idle to have a price.
         path = np.repeat(np.arange(len(cost)), np.diff(path_start))
         visits = np.bincount(path_station, minlength=unit_load.shape[1])
@@ -55,6 +57,14 @@ class OpenPaths:
         self.path_station, self.path_pair = path_station.astype(np.uint32), path_pair.astype(np.uint32)
         self.path_start = path_start.astype(np.uint64)
         self.station_start = np.concatenate(([0], np.cumsum(visits))).astype(np.uint64)
+
+    def loaded(self, unit_load: NDArray[np.float64]) -> OpenPaths | None:
+        """Return the same paths under other loads, or None if other stations are closed."""
+        if not np.array_equal(closed_stations(unit_load), self._closed):
+            return None
+        other = copy(self)
+        other.unit_load = np.where(self._closed, 0.0, unit_load)
+        return other
 
     def tie(self, weight: NDArray[np.float64], part: float) -> float:
         """Return the factor by which `more_cost` and a pair's share of traffic, (D,), break ties.

@@ -61,9 +61,13 @@ def traffic_share(demand: NDArray[np.float64]) -> NDArray[np.float64]:
     return (demand[there] / total[there]).mean(axis=0) if there.any() else np.zeros(demand.shape[1])
 
 
-def open_paths(paths: PathSet, unit_load: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which paths pass no closed station, bool (P,), for loads (R, S)."""
-    closed = np.isinf(unit_load.max(axis=0))
+def closed_stations(unit_load: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which stations are closed, bool (S,), by loads (R, S)."""
+    return np.asarray(np.isinf(unit_load.max(axis=0)))
+
+
+def open_paths(paths: PathSet, closed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which paths pass no closed station, bool (P,)."""
     shut = np.zeros(len(paths.path_station) + 1, dtype=np.int64)
     np.cumsum(closed[paths.path_station], out=shut[1:])
     return np.asarray(shut[paths.path_start[1:]] == shut[paths.path_start[:-1]])

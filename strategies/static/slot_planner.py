@@ -81,6 +81,9 @@ class SlotPlanner:
         self._paths = paths
         self._setting = setting
         self._lending = lending(network)
+        unit_load = platform_unit_load(network)
+        self._split = PeakSetSolver(paths, unit_load)
+        self._meter = PeakSolver(paths, unit_load)
         first = np.zeros(paths.path_count)
         first[paths.pair_start[:-1][np.diff(paths.pair_start) > 0]] = 1.0
         self._weights = whole_weights(first, paths.pair_start, WEIGHT_TOTAL)
@@ -122,11 +125,11 @@ class SlotPlanner:
         if not (self._begun and peaks.mean() <= setting.quiet):
             # Where would work go if the clouds lent all they have? Then lend what that asks for, and split again.
             free = self._lent(unit_load, self._lending.budget[self._lending.pool])
-            wish = PeakSetSolver(self._paths, free).solve(demands, gap=setting.gap, start=shares)
+            wish = self._split.loaded(free).solve(demands, gap=setting.gap, start=shares)
             work = self._work(unit_load, demands, wish.shares) + endpoint_work
             servers = borrowed(self._lending, own_servers, work, setting.server_target)
             lent = self._lent(unit_load, servers)
-            solved = PeakSetSolver(self._paths, lent).solve(demands, gap=setting.gap, start=shares)
+            solved = self._split.loaded(lent).solve(demands, gap=setting.gap, start=shares)
             bound = solved.lower_bound
             peaks = self._peaks(lent, demands, shares)
             if not self._begun or peaks.mean() > bound * (1 + setting.keep_within):
@@ -164,13 +167,13 @@ class SlotPlanner:
         self, unit_load: NDArray[np.float64], demands: NDArray[np.float64], shares: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Peak utilisation of each matrix, (M,)."""
-        solver = PeakSolver(self._paths, unit_load)
-        return np.array([solver.utilisation(demand, shares).max(initial=0.0) for demand in demands])
+        meter = self._meter.loaded(unit_load)
+        return np.array([meter.utilisation(demand, shares).max(initial=0.0) for demand in demands])
 
     def _work(
         self, unit_load: NDArray[np.float64], demands: NDArray[np.float64], shares: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Server time asked of each station [s/s] by the heaviest matrix for it, with its own servers, (S,)."""
-        solver = PeakSolver(self._paths, unit_load)
-        used = np.stack([solver.utilisation(demand, shares) for demand in demands]).max(axis=0)
+        meter = self._meter.loaded(unit_load)
+        used = np.stack([meter.utilisation(demand, shares) for demand in demands]).max(axis=0)
         return np.asarray(used * self._network.station_servers)

@@ -128,13 +128,14 @@ def _holds(
         (np.ones(len(on_path)), (paths.path_station, on_path)), shape=(network.station_count, paths.path_count)
     )
     shares: NDArray[np.float64] | None = None
+    solver = PeakSolver(paths, platform_unit_load(network))
     for day in np.unique(grid.day()).tolist():
         hours = np.flatnonzero(grid.day() == day)
         load = np.zeros((len(hours), series.class_count, network.station_count))
         for place, hour in enumerate(hours.tolist()):
             unit_load = platform_unit_load(network, np.maximum(1.0 - others[hour], AVAILABLE_MIN))
             demand = _by_pair(forecast.mean[None, hour], series, pair, paths.pair_count)[0]
-            shares = PeakSolver(paths, unit_load).solve(demand, gap=0.05, start=shares).shares
+            shares = solver.loaded(unit_load).solve(demand, gap=0.05, start=shares).shares
             by_class = _by_pair_and_class(forecast.mean[hour], series, pair, paths.pair_count)
             for part, unit in zip(by_class, unit_load, strict=True):
                 finite = np.where(np.isfinite(unit), unit, 0.0)

@@ -103,6 +103,23 @@ def test_the_peak_is_within_the_gap_and_the_bound_holds(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=seed_ids)
+@pytest.mark.parametrize("closed_ones", ["the same closed", "others closed"])
+def test_a_solver_under_other_loads_is_that_made_with_them(seed: int, closed_ones: str) -> None:
+    problem = drawn_problem(seed)
+    loads = np.where(np.isinf(problem.unit_load), np.inf, problem.unit_load * (1 + seed / 7) + 0.01)
+    if closed_ones == "others closed":
+        loads[:, seed % 3 : seed % 3 + 1] = np.inf
+    first = PeakSolver(problem.paths, problem.unit_load)
+    second, anew = first.loaded(loads), PeakSolver(problem.paths, loads)
+    before = first.solve(problem.demand, gap=GAP)
+    ours, expected = second.solve(problem.demand, gap=GAP), anew.solve(problem.demand, gap=GAP)
+    assert ours.shares.tolist() == expected.shares.tolist()
+    assert (ours.objective, ours.lower_bound) == (expected.objective, expected.lower_bound)
+    assert ours.unrouted.tolist() == expected.unrouted.tolist()
+    assert first.solve(problem.demand, gap=GAP).shares.tolist() == before.shares.tolist()
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=seed_ids)
 @pytest.mark.parametrize("worst_case", [False, True], ids=["mean", "worst"])
 def test_one_split_for_a_set_is_within_the_gap(seed: int, worst_case: bool) -> None:
     problem = drawn_problem(seed)
