@@ -103,7 +103,7 @@ class DemandClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     def _distances(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
         check_is_fitted(self)
         values: Any = validate_data(self, X, dtype=np.float64, reset=False)
-        return squared_distances(values, self.cluster_centers_)
+        return squared_distances(np.asarray(values), self.cluster_centers_)
 
     def _sample(self, units: int, random: np.random.RandomState, share: float) -> NDArray[np.intp]:
         size = min(self.resample_units, int(np.ceil(share * units)))
@@ -145,7 +145,7 @@ class DemandClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 def squared_distances(values: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
     """Squared distances of units to centres, (U, k)."""
     lengths = (values**2).sum(axis=1)[:, None] + (centres**2).sum(axis=1)
-    return np.maximum(lengths - 2.0 * values @ centres.T, 0.0)
+    return np.asarray(np.maximum(lengths - 2.0 * values @ centres.T, 0.0))
 
 
 def _distinct(values: NDArray[np.float64], enough: int) -> int:
@@ -168,6 +168,6 @@ def _nearest(values: NDArray[np.float64], labels: NDArray[np.integer]) -> NDArra
 
 def _centres(values: NDArray[np.float64], sample: NDArray[np.intp], classes: int) -> NDArray[np.float64]:
     if classes == 1:
-        return values.mean(axis=0, keepdims=True)
+        return np.asarray(values.mean(axis=0, keepdims=True))
     tree = linkage(values[sample], "ward")
     return _means(values[sample], fcluster(tree, classes, "maxclust") - 1)

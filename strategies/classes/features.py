@@ -72,11 +72,7 @@ def unit_features(
     unit = np.asarray(unit_of_relation, dtype=np.int64)
     counted = tally(history, unit, units) if known is None else known
     weight = history.totals()
-    columns = {
-        "profile": _profile(counted),
-        "phase": _phase(counted),
-        "spectrum": _spectrum(counted),
-        "calendar": _calendar(counted),
+    columns = _tide_groups(counted) | {
         "peaks": _peaks(history, unit, units, counted),
         "size": _sizes(history, unit, units),
         "way": _ways(history, unit, units, weight),
@@ -86,6 +82,20 @@ def unit_features(
     values = np.stack([column for group in columns.values() for column in group.values()], axis=1)
     group = tuple(name for name, group in columns.items() for _ in group)
     return Features(names, values, group, counted.exchanges)
+
+
+def tide_columns(counted: Tally) -> dict[str, NDArray[np.float64]]:
+    """Return the columns that are made of counts of hours alone."""
+    return {name: column for group in _tide_groups(counted).values() for name, column in group.items()}
+
+
+def _tide_groups(counted: Tally) -> dict[str, dict[str, NDArray[np.float64]]]:
+    return {
+        "profile": _profile(counted),
+        "phase": _phase(counted),
+        "spectrum": _spectrum(counted),
+        "calendar": _calendar(counted),
+    }
 
 
 def pairs_of(history: DemandHistory) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:

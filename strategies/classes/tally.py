@@ -96,7 +96,7 @@ class Tally:
     kinds : HourKinds
     counts : float64 (U, K)
         Exchanges in each kind of hour.
-    exchanges, payload_bytes : float64 (U,)
+    exchanges : float64 (U,)
         In all observed hours.
     week : float64 (U, 168)
         Exchanges an hour of a plain week. Hours of the week that were never observed on a plain day have the rate of
@@ -106,8 +106,12 @@ class Tally:
     kinds: HourKinds
     counts: NDArray[np.float64]
     exchanges: NDArray[np.float64]
-    payload_bytes: NDArray[np.float64]
     week: NDArray[np.float64]
+
+    @classmethod
+    def of_counts(cls, kinds: HourKinds, counts: NDArray[np.float64]) -> Tally:
+        """Make a tally of counts, (U, K)."""
+        return cls(kinds, counts, counts.sum(axis=1), _week(kinds, counts))
 
     def response(self, special: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Exchanges on days on which something is special, and what plain working days would have brought, (U,) each.
@@ -134,14 +138,7 @@ class Tally:
     def merged(self, unit: NDArray[np.integer], units: int) -> Tally:
         """Sum units into fewer ones; negative ones are left out."""
         used = unit >= 0
-        counts = summed(self.counts[used], unit[used], units)
-        return Tally(
-            self.kinds,
-            counts,
-            np.bincount(unit[used], self.exchanges[used], units),
-            np.bincount(unit[used], self.payload_bytes[used], units),
-            _week(self.kinds, counts),
-        )
+        return Tally.of_counts(self.kinds, summed(self.counts[used], unit[used], units))
 
 
 def tally(history: DemandHistory, unit_of_relation: NDArray[np.integer], units: int) -> Tally:
@@ -163,14 +160,7 @@ def tally(history: DemandHistory, unit_of_relation: NDArray[np.integer], units: 
         # A relation has one row an hour at most, so nothing is added twice here.
         counts[kinds.kind[hour], history.relation[rows]] += history.exchanges[rows]
     used = unit >= 0
-    merged = summed(np.ascontiguousarray(counts.T)[used], unit[used], units)
-    return Tally(
-        kinds,
-        merged,
-        np.bincount(unit[used], history.totals()[used], units).astype(np.float64),
-        np.bincount(unit[used], history.totals(of_bytes=True)[used], units).astype(np.float64),
-        _week(kinds, merged),
-    )
+    return Tally.of_counts(kinds, summed(np.ascontiguousarray(counts.T)[used], unit[used], units))
 
 
 def summed(values: NDArray[np.float64], unit: NDArray[np.integer], units: int) -> NDArray[np.float64]:
