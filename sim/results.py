@@ -415,7 +415,8 @@ class PoolLoad(_Table):
     @model_validator(mode="after")
     def _check(self) -> PoolLoad:
         if max([self.peak, *self.lent]) > self.servers or max(self.lent, default=0) > self.peak:
-            raise BadInputError(f"pools.{self.name}", f"must lend at most {self.servers} servers", self.peak)
+            rule = f"must lend at most {self.servers} servers, at the end of a slot at most as many as at its peak"
+            raise BadInputError(f"pools.{self.name}", rule, [self.peak, max(self.lent, default=0)])
         return self
 
 

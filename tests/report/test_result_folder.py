@@ -18,17 +18,23 @@ from made_results import SLOTS, make_metrics, make_network, make_pairs, make_res
 from pydantic import ValidationError
 
 from router_core.errors import BadInputError
+from router_core.line_history import LineHistory
+from router_core.time_grid import TimeGrid
+from router_core.units import HOUR_NS
 from sim.result_folder import (
+    LINES_SCHEMA,
+    read_line_history,
     read_metrics,
     read_network,
     read_pairs,
     read_run,
     read_station_slots,
+    write_lines,
     write_metrics,
     write_pairs,
     write_station_slots,
 )
-from sim.results import Completion, Counts, StationSlots, Tail, network_table
+from sim.results import Completion, Counts, PoolLoad, StationSlots, Tail, network_table
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +70,68 @@ def test_everything_written_is_read_back(tmp_path: Path, network) -> None:
     for name, column in vars(pairs).items():
         np.testing.assert_array_equal(getattr(found, name), column)
     assert not list(tmp_path.rglob("*.draft"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_history_of_lines_is_read_back(folder: Path, seed: int) -> None:
+    """Hours and lines of which nothing is known stay so; the history begins with the hour in which the run does."""
+    run, lines = read_run(folder), len(read_network(folder).lines.source)
+    rng = np.random.default_rng(seed)
+    others = rng.random((30, lines), dtype=np.float32)
+    others[rng.random(others.shape) < 0.2] = np.nan
+    others[12] = np.nan
+    others[29, 0] = 1.0
+    grid = TimeGrid(run.start.replace(minute=0, second=0, microsecond=0), HOUR_NS, 30)
+    write_lines(folder, run.brains[0], LineHistory(grid, others))
+    write_lines(folder, run.brains[1], LineHistory(grid.part(0, 0), others[:0]))
+    found = read_line_history(folder)
+    assert found.grid == grid
+    np.testing.assert_array_equal(found.others, others)
+    assert read_line_history(folder, run.brains[1]).others.shape == (0, lines)
+
+
+def test_a_folder_of_an_earlier_version_has_no_history_of_lines(folder: Path) -> None:
+    with pytest.raises(BadInputError, match=r"lines.parquet: file: must exist in a result folder"):
+        read_line_history(folder)
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"hour": [-1]}, r"column hour: must lie in 0\.\."),
+        ({"hour": [2**30]}, r"column hour: must lie in 0\.\."),
+        ({"line": [10**6]}, r"column line: must lie in 0\.\."),
+        ({"others": [1.5]}, r"column others: must lie in 0\.\."),
+        ({"others": [float("nan")]}, r"column others: must be finite"),
+        ({"hour": [4, 4], "line": [2, 2], "others": [0.0, 0.1]}, r"rows: must name each hour of a line once"),
+    ],
+)
+def test_a_history_of_lines_with_a_fault_is_refused(folder: Path, rows: dict[str, Any], message: str) -> None:
+    columns = {"hour": [0], "line": [0], "others": [0.5]} | rows
+    path = folder / read_run(folder).brains[0] / "lines.parquet"
+    arrays = [pa.array(columns[field.name], field.type) for field in LINES_SCHEMA]
+    pq.write_table(pa.table(arrays, schema=LINES_SCHEMA), path)
+    with pytest.raises(BadInputError, match=rf"lines.parquet: {message}"):
+        read_line_history(folder)
+
+
+def test_metrics_of_an_earlier_version_hold_nothing_back_and_lend_nothing(folder: Path) -> None:
+    path = folder / "ecmp" / "metrics.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    for key in ("withheld", "pools"):
+        del stored[key]
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    metrics = read_metrics(folder, "ecmp", read_network(folder))
+    assert (metrics.withheld, metrics.pools) == (None, [])
+
+
+def test_a_pool_lends_no_more_than_it_has() -> None:
+    PoolLoad(name="cloud", label_zh="云", servers=3, peak=3, server_ns=5, lent=[0, 3])
+    for wrong in ({"peak": 4}, {"lent": [4]}, {"peak": 2}):
+        with pytest.raises(BadInputError, match=r"pools.cloud: must lend at most 3 servers"):
+            PoolLoad(
+                **{"name": "cloud", "label_zh": "云", "servers": 3, "peak": 3, "server_ns": 5, "lent": [3]} | wrong
+            )
 
 
 def _halves(slots: StationSlots) -> tuple[slice, slice]:

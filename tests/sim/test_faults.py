@@ -58,7 +58,9 @@ def drawn_faults(random: Random, network: Network, count: int) -> list[Fault]:
     return faults
 
 
-def recomputed(network: Network, faults: Sequence[Fault], others_ps: np.ndarray, now: int) -> Stations:
+def recomputed(
+    network: Network, faults: Sequence[Fault], others_ps: np.ndarray, borrowed: np.ndarray, now: int
+) -> Stations:
     """Every station anew from the faults in force now."""
     stations = Stations(network)
     for station in range(network.station_count):
@@ -72,6 +74,7 @@ def recomputed(network: Network, faults: Sequence[Fault], others_ps: np.ndarray,
         for fault in here:
             if fault.kind == FaultKind.SERVERS:
                 stations.servers[station] = min(stations.servers[station], fault.servers)
+        stations.servers[station] += borrowed[station]
         stations.up[station] = all(fault.kind != FaultKind.STOP for fault in here)
     return stations
 
@@ -83,13 +86,19 @@ def assert_same(one: Stations, other: Stations) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_overlapping_faults_and_other_users_compose(seed):
+    """And borrowed servers, which no fault strikes."""
     random = Random(seed)
     network = drawn_network(random, transit=3, front_ends=2, extra_lines=1)
     faults = drawn_faults(random, network, random.randint(1, 25))
     composed, stations = StationFaults(network, faults), Stations(network)
     others_ps = network.station_ps_per_byte.copy()
+    borrowed = np.zeros(network.station_count, dtype=np.int32)
     at_work = set()
     for now in range(32):
+        if random.random() < 0.4:
+            borrowed[random.randrange(network.station_count)] = random.randint(0, 3)
+            for command in composed.with_borrowed(borrowed):
+                stations.obey(command)
         if random.random() < 0.4:
             lines = np.array(random.sample(network.line_station.tolist(), 3), dtype=np.int32)
             others_ps[lines] = [random.randint(1, 10_000) for _ in lines]
@@ -100,7 +109,7 @@ def test_overlapping_faults_and_other_users_compose(seed):
             at_work |= {type(command) for command in commands}
             for command in commands:
                 stations.obey(command)
-        truth = recomputed(network, faults, others_ps, now)
+        truth = recomputed(network, faults, others_ps, borrowed, now)
         assert_same(stations, truth)
         np.testing.assert_array_equal(composed.up, truth.up)
     ends = {at for fault in faults for at in (fault.from_ns, fault.until_ns)} - {NEVER_NS}
