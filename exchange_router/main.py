@@ -6,7 +6,14 @@ import sys
 
 import typer
 
-from exchange_router import evaluate_command, replay_command, report_command, scenario_command, trace_command
+from exchange_router import (
+    brain_command,
+    evaluate_command,
+    replay_command,
+    report_command,
+    scenario_command,
+    trace_command,
+)
 from exchange_router.provenance import PACKAGE
 from router_core.errors import BadInputError, ExchangeRouterError
 
@@ -28,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(scenario_command.app, name="scenario")
 app.add_typer(trace_command.app, name="trace")
+app.add_typer(brain_command.app, name="brain")
 app.command("replay")(replay_command.replay)
 app.command("evaluate")(evaluate_command.evaluate)
 app.command("report")(report_command.report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 import subprocess
 from importlib.metadata import version
@@ -50,6 +51,12 @@ def provenance(command_line: str, *, scenario: str, scenario_digest: str, seed: 
         "seed": seed,
         **more,
     }
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _git(root: Path, *words: str) -> str:

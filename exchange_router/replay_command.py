@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -39,7 +39,7 @@ from sim.result_folder import (
 from sim.results import Provenance, Run, ScenarioTitle, network_table
 from sim.telemetry import TelemetryConfig
 from sim.world import WorldConfig
-from strategies.registry import BRAINS, make_brain
+from strategies.registry import BRAINS, PREPARED_BRAINS, Preparation, make_brain
 from traces.reader import TraceReader
 from traces.validate import open_valid
 
@@ -59,6 +59,8 @@ class Job:
     data_plane: str
     config: WorldConfig
     faults: tuple[Fault, ...]
+    prepared: Path | None
+    start: datetime
 
 
 def replay(
@@ -66,7 +68,14 @@ def replay(
     out: Annotated[Path, typer.Option(help="Folder for results and report; made new.  结果目录。")],
     scenario: Scenario = "jiangxi",
     brain: Annotated[
-        list[str] | None, typer.Option(help=f"One of {', '.join(BRAINS)}; may be repeated (default: all).  调度策略。")
+        list[str] | None,
+        typer.Option(
+            help=f"One of {', '.join((*BRAINS, *PREPARED_BRAINS))}; may be repeated "
+            f"(default: {', '.join(BRAINS)}, and static if prepared).  调度策略。"
+        ),
+    ] = None,
+    prepared: Annotated[
+        Path | None, typer.Option(help="Brain file of `brain fit`, for static brains.  static 策略所需的学习文件。")
     ] = None,
     data_plane: Annotated[
         str, typer.Option(help=f"One of {', '.join(DATA_PLANES)}.  数据面实现。")
@@ -84,17 +93,21 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Replay a trace in the simulated world under one or more brains.  在仿真世界中用一种或多种策略回放交换轨迹。"""
-    brains = list(dict.fromkeys(brain or list(BRAINS)))
-    _check(brains, data_plane, telemetry_s, out)
+    brains = list(dict.fromkeys(brain or [*BRAINS, *(["static"] if prepared else [])]))
+    _check(brains, prepared, data_plane, telemetry_s, out)
     platform = scenarios.load(scenario)
     with TraceReader(trace) as reader:
         start, span_ns, rows = reader.info.start.replace(tzinfo=None), reader.info.span_ns, reader.rows
+    if prepared is not None:
+        _check_prepared(prepared, platform, start, span_ns)
     failures = () if faults is None else read_faults(faults, platform.network, span_ns)
     console.say(console.text(f"checking {trace}", f"检查 {trace}"))
     open_valid(trace, platform).close()
     config = WorldConfig(telemetry=TelemetryConfig(period_ns=round(telemetry_s * SECOND_NS)))
     started = time.perf_counter()
-    results = _replay_all([Job(platform, trace, name, seed, data_plane, config, failures) for name in brains], jobs)
+    results = _replay_all(
+        [Job(platform, trace, name, seed, data_plane, config, failures, prepared, start) for name in brains], jobs
+    )
     elapsed = time.perf_counter() - started
     origin = provenance.provenance(
         provenance.command(
@@ -102,6 +115,7 @@ def replay(
             scenario=scenario,
             trace=trace.name,
             brain=brains,
+            prepared=prepared and prepared.name,
             data_plane=data_plane,
             faults=faults and faults.name,
             telemetry_s=telemetry_s,
@@ -110,8 +124,9 @@ def replay(
         scenario=platform.name,
         scenario_digest=platform.digest,
         seed=seed,
-        trace_digest=_digest(trace),
-        faults_digest=None if faults is None else _digest(faults),
+        trace_digest=provenance.file_digest(trace),
+        faults_digest=None if faults is None else provenance.file_digest(faults),
+        prepared_digest=None if prepared is None else provenance.file_digest(prepared),
     )
     run = Run(
         provenance=Provenance.model_validate(origin),
@@ -147,11 +162,16 @@ def replay(
     console.emit(document, as_json, *replay_tables(metrics))
 
 
-def _check(brains: list[str], data_plane: str, telemetry_s: float, out: Path) -> None:
+def _check(brains: list[str], prepared: Path | None, data_plane: str, telemetry_s: float, out: Path) -> None:
     """Refuse what can be refused before minutes are spent."""
     for name in brains:
-        if name not in BRAINS:
-            raise BadInputError("--brain", f"must be one of {', '.join(BRAINS)}", name)
+        if name not in BRAINS and name not in PREPARED_BRAINS:
+            raise BadInputError("--brain", f"must be one of {', '.join((*BRAINS, *PREPARED_BRAINS))}", name)
+        if name in PREPARED_BRAINS and prepared is None:
+            raise BadInputError("--brain", "needs --prepared with a file of `brain fit`", name)
+    if prepared is not None and not any(name in PREPARED_BRAINS for name in brains):
+        rule = f"must go with a brain that uses it, one of {', '.join(PREPARED_BRAINS)}"
+        raise BadInputError("--prepared", rule, str(prepared))
     if data_plane not in DATA_PLANES:
         raise BadInputError("--data-plane", f"must be one of {', '.join(DATA_PLANES)}", data_plane)
     if not TELEMETRY_S_MIN <= telemetry_s <= TELEMETRY_S_MAX:
@@ -160,6 +180,22 @@ def _check(brains: list[str], data_plane: str, telemetry_s: float, out: Path) ->
         raise BadInputError("--out", "must be a folder", str(out))
     if out.is_dir() and any(out.iterdir()) and not (out / RUN_FILE).is_file():
         raise BadInputError("--out", "must be new, empty, or hold an earlier result that may be replaced", str(out))
+
+
+def _check_prepared(path: Path, platform: Platform, start: datetime, span_ns: int) -> None:
+    """Refuse a file that does not fit, and say if the plan's days are not the trace's."""
+    from exchange_router.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
+
+    grid = read_brain(path, platform).prepared.plan.grid
+    end = start + timedelta(microseconds=span_ns // 1_000)
+    if start < grid.begin or end > grid.end:
+        planned = f"{grid.begin.isoformat()} - {grid.end.isoformat()}"
+        console.say(
+            console.text(
+                f"{path}: plans {planned}; for other hours it takes the most similar ones",
+                f"{path}：规划范围 {planned}；范围之外取最相似的时段",
+            )
+        )
 
 
 def _replay_all(jobs: list[Job], processes: int | None) -> list[Replay]:
@@ -179,13 +215,23 @@ def _work(job: Job, on_progress: Callable[[float], None]) -> Replay:
     return replay_trace(
         job.platform,
         job.trace,
-        make_brain(job.brain, job.platform.network),
+        make_brain(job.brain, job.platform.network, _preparation(job)),
         seed=job.seed,
         data_plane=job.data_plane,
         config=job.config,
         faults=job.faults,
         on_progress=on_progress,
     )
+
+
+def _preparation(job: Job) -> Preparation | None:
+    """Read the brain file where it is needed: in the worker, because arrays are dear to hand over."""
+    if job.prepared is None or job.brain not in PREPARED_BRAINS:
+        return None
+    from exchange_router.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
+
+    prepared = read_brain(job.prepared, job.platform).prepared
+    return Preparation(prepared.plan, prepared.classes, job.start)
 
 
 def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay]) -> Path:
@@ -210,8 +256,3 @@ def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay]) 
         for left_over in (draft, earlier):
             shutil.rmtree(left_over, ignore_errors=True)
     return out / REPORT_FILE
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

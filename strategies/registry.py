@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Final
 
 from router_core.errors import BadInputError
@@ -13,10 +16,18 @@ from strategies.matrix_baselines import ClairvoyantSplits, ReactiveBrain
 from strategies.matrix_baselines import ecmp as matrix_ecmp
 from strategies.matrix_baselines import shortest_path as matrix_shortest_path
 from strategies.matrix_brain import Clairvoyant, MatrixBrain, MatrixSetting
+from strategies.static.static_brain import StaticBrain
+from strategies.static.task_rules import Classifier
+from strategies.static.week_plan import WeekPlan
 
 BRAINS: Final[dict[str, Callable[[Network], Brain]]] = {
     "shortest-path": shortest_path,
     "ecmp": ecmp,
+}
+# They carry out what was prepared from a history.
+PREPARED_BRAINS: Final[dict[str, Callable[[Network, WeekPlan, Classifier, datetime], Brain]]] = {
+    "static": StaticBrain,
+    "static-no-holds": partial(StaticBrain, holds=False),
 }
 # The clairvoyant is no brain: it is made here and called by a way of its own.
 MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoyant]]] = {
@@ -27,11 +38,24 @@ MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoya
 }
 
 
-def make_brain(name: str, network: Network) -> Brain:
-    """Return a new brain of that name, or raise `BadInputError`."""
-    if name not in BRAINS:
-        raise BadInputError("brain", f"must be one of {', '.join(BRAINS)}", name)
-    return BRAINS[name](network)
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """What a prepared brain carries out, and the local time of its run's instant 0, without a zone."""
+
+    plan: WeekPlan
+    classes: Classifier
+    start: datetime
+
+
+def make_brain(name: str, network: Network, preparation: Preparation | None = None) -> Brain:
+    """Return a new brain of that name; raise `BadInputError` if there is none, or if it lacks its preparation."""
+    if name in BRAINS:
+        return BRAINS[name](network)
+    if name not in PREPARED_BRAINS:
+        raise BadInputError("brain", f"must be one of {', '.join((*BRAINS, *PREPARED_BRAINS))}", name)
+    if preparation is None:
+        raise BadInputError("brain", "needs a preparation", name)
+    return PREPARED_BRAINS[name](network, preparation.plan, preparation.classes, preparation.start)
 
 
 def make_matrix_brain(name: str, setting: MatrixSetting) -> MatrixBrain | Clairvoyant:

@@ -150,7 +150,8 @@ function provenance() {
   const of = FACTS.run.provenance;
   const rows = [["command", mono(of.command)], ["version", mono(of.version)], ["commit", of.commit ? mono(of.commit) : text("unknown")], ["scenario", mono(of.scenario)],
     ["scenario_digest", mono(of.scenario_digest)], ["trace_digest", mono(of.trace_digest)],
-    ["faults_digest", of.faults_digest ? mono(of.faults_digest) : text("prov.no_faults")], ["seed", mono(String(of.seed))],
+    ["faults_digest", of.faults_digest ? mono(of.faults_digest) : text("prov.no_faults")],
+    ...(of.prepared_digest ? [["prepared_digest", mono(of.prepared_digest)]] : []), ["seed", mono(String(of.seed))],
     ["start", `${longDate(START_MS)}, ${clock(START_MS)}`], ["slot", duration(FACTS.slot_ns)], ["brains", BRAINS.map((brain) => brain.name).join(", ")]];
   frameProvenance(rows);
 }

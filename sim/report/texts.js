@@ -19,6 +19,7 @@ const TEXTS = {
       "shortest-path": "one shortest route per pair",
       ecmp: "equal shares over the shortest routes",
       static: "plan made ahead, from forecasts",
+      "static-no-holds": "plan made ahead, nothing held back",
       dynamic: "replanned from telemetry",
       probing: "replanned from test particles",
       clairvoyant: "knows the demand to come",
@@ -118,7 +119,7 @@ const TEXTS = {
     "col.retries": "Tried again", "col.retrying_peak": "Waiting to try again, at most", "col.held_peak": "Held back, at most",
     "provenance.title": "Provenance",
     "prov.command": "Command", "prov.version": "Version", "prov.commit": "Commit", "prov.scenario": "Scenario", "prov.scenario_digest": "Scenario digest",
-    "prov.trace_digest": "Trace digest", "prov.faults_digest": "Faults digest", "prov.no_faults": "no faults", "prov.seed": "Seed", "prov.start": "Trace begins", "prov.slot": "Slot", "prov.brains": "Brains",
+    "prov.trace_digest": "Trace digest", "prov.faults_digest": "Faults digest", "prov.no_faults": "no faults", "prov.prepared_digest": "Brain file digest", "prov.seed": "Seed", "prov.start": "Trace begins", "prov.slot": "Slot", "prov.brains": "Brains",
     footer: "Made by exchange-router. Charts: Apache ECharts (Apache License 2.0), inlined. This file fetches nothing; the same results give the same bytes.",
   },
   zh: {
@@ -139,6 +140,7 @@ const TEXTS = {
       "shortest-path": "每对节点走一条最短路由",
       ecmp: "在等价最短路由间均分",
       static: "依据预测提前制定的方案",
+      "static-no-holds": "提前制定的方案，不延后发出",
       dynamic: "依据遥测实时调整",
       probing: "依据测试粒子实时调整",
       clairvoyant: "预知全部需求",
@@ -238,7 +240,7 @@ const TEXTS = {
     "col.retries": "重试次数", "col.retrying_peak": "等待重试（最多）", "col.held_peak": "暂缓发出（最多）",
     "provenance.title": "结果来源",
     "prov.command": "命令", "prov.version": "版本", "prov.commit": "提交", "prov.scenario": "场景", "prov.scenario_digest": "场景摘要",
-    "prov.trace_digest": "轨迹摘要", "prov.faults_digest": "故障摘要", "prov.no_faults": "无故障", "prov.seed": "随机种子", "prov.start": "轨迹起点", "prov.slot": "时段", "prov.brains": "调度策略",
+    "prov.trace_digest": "轨迹摘要", "prov.faults_digest": "故障摘要", "prov.no_faults": "无故障", "prov.prepared_digest": "学习文件摘要", "prov.seed": "随机种子", "prov.start": "轨迹起点", "prov.slot": "时段", "prov.brains": "调度策略",
     footer: "由 exchange-router 生成。图表：Apache ECharts（Apache License 2.0），已内嵌。本文件不访问网络；相同的结果得到相同的字节。",
   },
 };

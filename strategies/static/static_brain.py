@@ -32,7 +32,7 @@ class StaticBrain:
     start : datetime
         Local time of instant 0 of the run, without a zone.
     holds : bool
-        Whether the plan's release windows are carried out.
+        Whether the plan's release windows are carried out; without them it goes by another name.
 
     Raises
     ------
@@ -40,13 +40,12 @@ class StaticBrain:
         If the plan is of another network.
     """
 
-    name = "static"
-
     def __init__(
         self, network: Network, plan: WeekPlan, classes: Classifier, start: datetime, *, holds: bool = True
     ) -> None:
         if plan.topology != network.digest:
             raise BadInputError("plan.topology", "must be that of the network", plan.topology[:12])
+        self.name = "static" if holds else "static-no-holds"
         self._network = network
         self._plan = plan
         self._classes = classes
