@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from router_core.demand_history import SIZE_BINS, DemandHistory
 from router_core.units import SECOND_NS
 from router_core.vocabulary import PRIORITY_MAX, Mode
-from strategies.classes.tally import HOURS, SPECIAL, WEEK, Tally, summed, tally
+from strategies.classes.tally import HOURS, WEEK, Tally, effect, summed, tally
 
 GROUPS: Final = ("profile", "phase", "spectrum", "calendar", "peaks", "size", "way", "fan")
 PARTS: Final = 6  # of a day, in the profile
 PART_HOURS: Final = HOURS // PARTS
-# A response to the calendar is shrunk towards none with so many exchanges.
-PRIOR_EXCHANGES: Final = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +136,8 @@ def _spectrum(counted: Tally) -> dict[str, NDArray[np.float64]]:
 
 def _calendar(counted: Tally) -> dict[str, NDArray[np.float64]]:
     """Logarithms of levels of days against plain working days; 0 where a history has no such days."""
-    found = {"weekend": counted.weekend()} | {name: counted.response(name) for name in SPECIAL}
-    return {
-        name: np.log((special + PRIOR_EXCHANGES) / (plain + PRIOR_EXCHANGES))
-        for name, (special, plain) in found.items()
-    }
+    found = {"weekend": counted.weekend()} | counted.responses()
+    return {name: np.log(effect(special, plain)) for name, (special, plain) in found.items()}
 
 
 def _peaks(

@@ -20,19 +20,19 @@ from strategies.classes.class_model import ClassCount, ClassModel, DemandClass
 from strategies.classes.demand_clusters import DemandClusters
 from strategies.classes.features import Features, pairs_of, tide_columns, unit_features
 from strategies.classes.group_scaler import GroupScaler
-from strategies.classes.likelihood import ClassLikelihood, Evidence, effect, gather, learn
+from strategies.classes.likelihood import ClassLikelihood, Evidence, gather, learn
 from strategies.classes.naming import made_unique, words_of
 from strategies.classes.policy import ClassFacts, policy_of
-from strategies.classes.tally import SPECIAL, Tally, tally
+from strategies.classes.tally import Tally, effect, tally
 
 # What counts in the choice of classes; chosen on one trace of eight weeks, ADR 12.
 WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
-    {"spectrum": 1.0, "calendar": 0.5, "phase": 0.2, "size": 1.0, "way": 2.0}
+    {"spectrum": 1.0, "calendar": 0.5, "phase": 0.2, "size": 1.0, "way": 4.0}
 )
 # Groups whose columns are of different units.
 ALIKE: Final = ("calendar", "size", "way")
 # Units that show the classes: so many exchanges, but at least this share of the units, if they have so many at least.
-WELL_OBSERVED: Final = 300.0
+WELL_OBSERVED: Final = 100.0
 SHARE_OBSERVED: Final = 0.6
 OBSERVED_MIN: Final = 30.0
 UNITS_MIN: Final = 8
@@ -129,7 +129,7 @@ def _cluster(
     components = min(COMPONENTS, *scaled.shape)
     if (scaled != scaled[0]).any():
         scaled = PCA(components, svd_solver="covariance_eigh").fit_transform(scaled)
-    clusters = DemandClusters(stable=STABLE, resample_units=800, random_state=int(random.integers(SEED_MAX)))
+    clusters = DemandClusters(stable=STABLE, resample_units=1_000, random_state=int(random.integers(SEED_MAX)))
     clusters.fit(scaled)
     labels = np.full(len(seen), -1, dtype=np.int64)
     labels[chosen] = clusters.labels_
@@ -188,8 +188,8 @@ def _describe(
     exchanges = history.totals()
     payload_bytes = history.totals(of_bytes=True)
     profile = of_class.week / np.maximum(of_class.week.mean(axis=1, keepdims=True), 1e-12)
-    levels = {"weekend": effect(*of_class.weekend())}
-    levels |= {name: effect(*of_class.response(name)) for name in SPECIAL}
+    responses = {"weekend": of_class.weekend()} | of_class.responses()
+    levels = {name: effect(*response, unknown=np.nan) for name, response in responses.items()}
     words, facts = [], []
     for index in range(len(likelihood.log_prior)):
         members = np.flatnonzero(label == index)

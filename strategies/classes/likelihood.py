@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from router_core.demand_history import DemandHistory
 from router_core.units import SECOND_NS
 from router_core.vocabulary import PRIORITY_MAX, Mode, TaskKind
-from strategies.classes.tally import HOURS, SPECIAL, WEEK, WORKING_WEEK, HourKinds, Tally, summed
+from strategies.classes.tally import HOURS, SPECIAL, WEEK, WORKING_WEEK, HourKinds, Tally, effect, summed
 
 # Exchanges beyond this number tell no more: a unit is not quite like its class, and ten thousand of its exchanges
 # would find that out.
@@ -93,7 +93,8 @@ def learn(evidence: Evidence, labels: NDArray[np.integer], classes: int) -> Clas
     prior_hour = PRIOR_EXCHANGES / hours
     level = counted.week.mean(axis=1, keepdims=True) + prior_hour
     found = (counted.week + prior_hour * week) / level
-    effects = np.stack([effect(*counted.response(name), unknown=1.0) for name in SPECIAL], axis=1)
+    responses = counted.responses()
+    effects = np.stack([effect(*responses[name]) for name in SPECIAL], axis=1)
     sizes = summed(evidence.sizes[used], labels[used], classes)
     total = sizes.sum(axis=0, keepdims=True)
     sizes += PRIOR_EXCHANGES * (total + 1.0) / (total + 1.0).sum()
@@ -105,13 +106,6 @@ def learn(evidence: Evidence, labels: NDArray[np.integer], classes: int) -> Clas
         sizes=sizes / sizes.sum(axis=1, keepdims=True),
         ways=np.concatenate([block / block.sum(axis=1, keepdims=True) for block in _blocks(ways)], axis=1),
     )
-
-
-def effect(found: NDArray[np.float64], plain: NDArray[np.float64], *, unknown: float = np.nan) -> NDArray[np.float64]:
-    """Level of special days against plain ones, a little towards 1; `unknown` where there were no such days."""
-    if not plain.any() and not found.any():
-        return np.full(len(found), unknown)
-    return np.asarray((found + 1.0) / (plain + 1.0))
 
 
 def hour_rates(week: NDArray[np.float64], effects: NDArray[np.float64], kinds: HourKinds) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,14 +37,10 @@ class HourKinds:
     hours: NDArray[np.float64]
     sorts: tuple[frozenset[str], ...]
 
-    def days_of(self, special: str) -> NDArray[np.bool_]:
-        """Kinds of hours of days on which this and nothing else is special, or, without such, on which it is at all."""
-        pure = np.array([sort == {special} for sort in self.sorts], dtype=np.bool_)
-        any_of = np.array([special in sort for sort in self.sorts], dtype=np.bool_)
-        chosen = np.concatenate([np.zeros(WEEK, dtype=np.bool_), np.repeat(pure, HOURS)])
-        if not (chosen & (self.hours > 0)).any():
-            chosen[WEEK:] = np.repeat(any_of, HOURS)
-        return chosen & (self.hours > 0)
+    def hours_of(self, sort: int) -> NDArray[np.float64]:
+        """How many hours of each hour of the day are observed on days of a sort, (24,)."""
+        first = WEEK + HOURS * sort
+        return self.hours[first : first + HOURS]
 
 
 def hour_kinds(history: DemandHistory) -> HourKinds:
@@ -113,15 +110,28 @@ class Tally:
         """Make a tally of counts, (U, K)."""
         return cls(kinds, counts, counts.sum(axis=1), _week(kinds, counts))
 
-    def response(self, special: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Exchanges on days on which something is special, and what plain working days would have brought, (U,) each.
+    def responses(self) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+        """For each of `SPECIAL`: exchanges on such days, and what they would be without its effect, (U,) each.
 
-        Both are 0 where the history has no such day.
+        Days on which nothing else is special show an effect alone. Where there are none, days on which several things
+        are special show it as what the others leave to explain; of effects that are never apart, the first has it
+        all. Both are 0 where the history has no such day.
         """
-        chosen = self.kinds.days_of(special)
-        found = self.counts[:, chosen].sum(axis=1)
-        day_hours = (self.kinds.hours * chosen)[WEEK:].reshape(-1, HOURS).sum(axis=0)
-        return found, self.working_day() @ day_hours
+        day = self.working_day()
+        seen = [sort for sort in range(len(self.kinds.sorts)) if self.kinds.hours_of(sort).any()]
+        pure = [name for name in SPECIAL if any(self.kinds.sorts[sort] == {name} for sort in seen)]
+        result: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+        for name in (*pure, *(name for name in SPECIAL if name not in pure)):
+            found, plain = np.zeros(len(self.counts)), np.zeros(len(self.counts))
+            for sort in seen:
+                about = self.kinds.sorts[sort]
+                if about == {name} if name in pure else name in about:
+                    first = WEEK + HOURS * sort
+                    found += self.counts[:, first : first + HOURS].sum(axis=1)
+                    others = (effect(*result[other]) for other in sorted(about - {name}) if other in result)
+                    plain += (day @ self.kinds.hours_of(sort)) * math.prod(others, start=np.ones(len(day)))
+            result[name] = found, plain
+        return result
 
     def weekend(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Exchanges on plain days off, and what plain working days would have brought, (U,) each."""
@@ -171,6 +181,13 @@ def summed(values: NDArray[np.float64], unit: NDArray[np.integer], units: int) -
         starts = np.flatnonzero(np.diff(unit[order], prepend=-1))
         result[unit[order][starts]] = np.add.reduceat(values[order], starts, axis=0)
     return result
+
+
+def effect(found: NDArray[np.float64], plain: NDArray[np.float64], *, unknown: float = 1.0) -> NDArray[np.float64]:
+    """Level of special days against plain ones, a little towards 1; `unknown` where there were no such days."""
+    if not plain.any() and not found.any():
+        return np.full(len(found), unknown)
+    return np.asarray((found + 1.0) / (plain + 1.0))
 
 
 def _week(kinds: HourKinds, counts: NDArray[np.float64]) -> NDArray[np.float64]:
