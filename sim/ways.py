@@ -36,14 +36,15 @@ def ways(network: Network, plan: Plan | None, source: int, target: int) -> Ways 
     if len(weights) != len(choice.trunks) or not weights or min(weights) < 0 or not 0 < sum(weights) < 2**62:
         raise BadInputError(f"{place}.weights", "must be one a trunk, none negative, with a positive sum", weights)
     routes = []
+    stations = network.station_count
     for position, trunk in enumerate(choice.trunks):
         for end, home, name in ((source, trunk.first, "first"), (target, trunk.last, "last")):
             if home not in network.homes[end]:
                 rule = f"must be a home of {network.node_name[end]}"
                 raise BadInputError(f"{place}.trunks[{position}].{name}", rule, home)
-        for station in trunk.stations:
-            if not 0 <= station < network.station_count:
-                rule = f"must be a station, 0..{network.station_count - 1}"
-                raise BadInputError(f"{place}.trunks[{position}].stations", rule, station)
+        if trunk.stations and not (min(trunk.stations) >= 0 and max(trunk.stations) < stations):
+            wrong = next(station for station in trunk.stations if not 0 <= station < stations)
+            rule = f"must be a station, 0..{stations - 1}"
+            raise BadInputError(f"{place}.trunks[{position}].stations", rule, wrong)
         routes.append(route(network, source, target, trunk))
     return Ways(choice, tuple(routes))
