@@ -24,6 +24,7 @@ from router_core.platform import Platform
 from router_core.units import SECOND_NS
 from sim.fault_file import read_faults
 from sim.faults import Fault
+from sim.plan_table import PlanTable, plan_table
 from sim.replay import DATA_PLANES, DEFAULT_DATA_PLANE, Replay
 from sim.replay import replay as replay_trace
 from sim.report import build
@@ -33,6 +34,7 @@ from sim.result_folder import (
     write_metrics,
     write_network,
     write_pairs,
+    write_plan,
     write_run,
     write_station_slots,
 )
@@ -98,8 +100,7 @@ def replay(
     platform = scenarios.load(scenario)
     with TraceReader(trace) as reader:
         start, span_ns, rows = reader.info.start.replace(tzinfo=None), reader.info.span_ns, reader.rows
-    if prepared is not None:
-        _check_prepared(prepared, platform, start, span_ns)
+    plan = None if prepared is None else _plan_of(prepared, platform, start, span_ns)
     failures = () if faults is None else read_faults(faults, platform.network, span_ns)
     console.say(console.text(f"checking {trace}", f"检查 {trace}"))
     open_valid(trace, platform).close()
@@ -135,7 +136,7 @@ def replay(
         slot_ns=config.slot_ns,
         brains=brains,
     )
-    report = _store(out, platform, run, dict(zip(brains, results, strict=True)))
+    report = _store(out, platform, run, dict(zip(brains, results, strict=True)), plan)
     metrics = {result.metrics.brain: result.metrics for result in results}
     document: dict[str, Any] = {
         "provenance": origin,
@@ -152,6 +153,8 @@ def replay(
                     "chunks",
                     "completion",
                     "stations",
+                    "withheld",
+                    "pools",
                 }
             )
             for name, one in metrics.items()
@@ -182,20 +185,21 @@ def _check(brains: list[str], prepared: Path | None, data_plane: str, telemetry_
         raise BadInputError("--out", "must be new, empty, or hold an earlier result that may be replaced", str(out))
 
 
-def _check_prepared(path: Path, platform: Platform, start: datetime, span_ns: int) -> None:
-    """Refuse a file that does not fit, and say if the plan's days are not the trace's."""
+def _plan_of(path: Path, platform: Platform, start: datetime, span_ns: int) -> PlanTable:
+    """Refuse a file that does not fit, say if its days are not the trace's, and return what pictures show of it."""
     from exchange_router.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
 
-    grid = read_brain(path, platform).prepared.plan.grid
+    plan = read_brain(path, platform).prepared.plan
     end = start + timedelta(microseconds=span_ns // 1_000)
-    if start < grid.begin or end > grid.end:
-        planned = f"{grid.begin.isoformat()} - {grid.end.isoformat()}"
+    if start < plan.grid.begin or end > plan.grid.end:
+        planned = f"{plan.grid.begin.isoformat()} - {plan.grid.end.isoformat()}"
         console.say(
             console.text(
                 f"{path}: plans {planned}; for other hours it takes the most similar ones",
                 f"{path}：规划范围 {planned}；范围之外取最相似的时段",
             )
         )
+    return plan_table(plan, platform.network)
 
 
 def _replay_all(jobs: list[Job], processes: int | None) -> list[Replay]:
@@ -234,7 +238,7 @@ def _preparation(job: Job) -> Preparation | None:
     return Preparation(prepared.plan, prepared.classes, job.start)
 
 
-def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay]) -> Path:
+def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay], plan: PlanTable | None) -> Path:
     """Write the whole result beside `out`, then put it in its place: a run that fails leaves the old one."""
     draft, earlier = (out.with_name(f".{out.name}.{os.getpid()}.{what}") for what in ("part", "earlier"))
     try:
@@ -245,6 +249,8 @@ def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay]) 
             write_station_slots(draft, name, [result.stations])
             write_pairs(draft, name, result.pairs)
             write_lines(draft, name, result.lines)
+            if plan is not None and name in PREPARED_BRAINS:
+                write_plan(draft, name, plan)
         write_run(draft, run)
         build(draft)
         if out.exists():

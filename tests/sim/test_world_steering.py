@@ -31,7 +31,16 @@ from sim.results import BrainMetrics
 from sim.telemetry import TelemetryConfig
 from sim.world import Record, World, WorldConfig
 from strategies.baselines import ecmp
-from strategies.brain import BorrowServers, Command, Event, SetHandling, SlotStarted, TelemetryArrived
+from strategies.brain import (
+    BorrowServers,
+    Command,
+    Event,
+    Handled,
+    Handling,
+    SetHandling,
+    SlotStarted,
+    TelemetryArrived,
+)
 
 MORNING = datetime(2024, 3, 5, 9, 0)
 GRID_NS = 1_000
@@ -41,18 +50,23 @@ BRIEF = Transport(chunk_bytes=1_024, retries_max=3, backoff_ns=GRID_NS, backoff_
 
 
 class Steering:
-    """A brain of equal-cost ways that gives further commands at the slots named."""
+    """A brain of equal-cost ways that gives further commands at the slots named, or halfway at a sample's arrival."""
 
-    def __init__(self, network: Network, at_slot: dict[int, list[Command]]) -> None:
+    def __init__(self, network: Network, at_slot: dict[float, list[Command]]) -> None:
         self.name = "steering"
         self.samples: list[TelemetryArrived] = []
+        self.handlings: list[tuple[int, Handling | None]] = []
         self._ways = ecmp(network)
         self._at_slot = at_slot
 
     def handle(self, event: Event) -> list[Command]:
-        if isinstance(event, TelemetryArrived):
+        further: list[Command] = []
+        if isinstance(event, SlotStarted):
+            further = self._at_slot.get(event.slot, [])
+        elif isinstance(event, TelemetryArrived):
             self.samples.append(event)
-        further = self._at_slot.get(event.slot, []) if isinstance(event, SlotStarted) else []
+            further = self._at_slot.get(len(self.samples) + 0.5, [])
+        self.handlings += [(event.now_ns, one.handling) for one in further if isinstance(one, SetHandling)]
         return [*self._ways.handle(event), *further]
 
 
@@ -62,7 +76,7 @@ class Run:
 
     network: Network
     batch: Exchanges
-    at_slot: dict[int, list[Command]]
+    at_slot: dict[float, list[Command]]
     span_ns: int
     plane: Callable = CompiledPlane
     cuts: int = 1
@@ -106,17 +120,19 @@ def drawn(seed: int) -> dict:
     batch = replace(batch, deadline_ns=batch.submitted_ns + 20 * GRID_NS)
     span_ns = (int(batch.submitted_ns[-1]) // SLOT_NS + 1) * SLOT_NS
     slots = span_ns // SLOT_NS
-    at_slot: dict[int, list[Command]] = {}
+    at_slot: dict[float, list[Command]] = {}
     for _ in range(8):
         handling = DrawnHandling(random.randrange(10**6), grid_ns=GRID_NS, steps_max=60)
-        at_slot.setdefault(random.randrange(slots), []).append(SetHandling(random.choice((None, handling, handling))))
+        at_slot.setdefault(random.randrange(2 * slots) / 2, []).append(
+            SetHandling(random.choice((None, handling, handling)))
+        )
     lendable = [node for node, pool in enumerate(member) if pool != NO_POOL]
     for _ in range(12 if lendable else 0):
         # At most one server a node: six nodes of a pool at a time, and others give theirs back.
-        chosen = random.sample(lendable, min(6, len(lendable)))
-        servers = [int(node in chosen) for node in lendable]
+        lucky = random.sample(lendable, min(6, len(lendable)))
+        servers = [int(node in lucky) for node in lendable]
         command = BorrowServers(np.array(lendable, np.int32), np.array(servers, np.int32))
-        at_slot.setdefault(random.randrange(slots), []).append(command)
+        at_slot.setdefault(random.randrange(2 * slots) / 2, []).append(command)
     faults = []
     for _ in range(random.choice((0, 4))):
         kind = FaultKind(random.randrange(3))
@@ -161,7 +177,7 @@ def test_everything_is_accounted_for_in_the_traces_order(seed):
         np.testing.assert_array_equal(getattr(record.exchanges, name), getattr(batch, name))
     counts = run.metrics.counts
     assert counts.submitted == len(batch) == counts.delivered + counts.refused
-    hold_ns, _ = answers(world)
+    hold_ns, _ = answers(batch, run.brain.handlings)
     done = record.outcome.delivered_ns >= 0
     assert (record.outcome.delivered_ns[done] > (batch.submitted_ns + hold_ns)[done]).all()
     assert record.holding.exchanges == (hold_ns > 0).sum()
@@ -177,15 +193,11 @@ def test_everything_is_accounted_for_in_the_traces_order(seed):
     assert (record.series.rows.utilisation <= 1).all()
 
 
-def answers(world: dict) -> tuple[np.ndarray, np.ndarray]:
+def answers(batch: Exchanges, handlings: list[tuple[int, Handling | None]]) -> tuple[np.ndarray, np.ndarray]:
     """Hold and class of each exchange: what the handling in force at its submission answers, asked for alone."""
-    batch, at_slot = world["batch"], world["at_slot"]
     hold_ns, priority = np.zeros(len(batch), np.int64), batch.priority.copy()
     for row, at_ns in enumerate(batch.submitted_ns.tolist()):
-        handling = None
-        for slot in range(at_ns // SLOT_NS + 1):
-            for command in at_slot.get(slot, []):
-                handling = command.handling if isinstance(command, SetHandling) else handling
+        handling = next((one for since_ns, one in reversed(handlings) if since_ns <= at_ns), None)
         if handling is not None:
             handled = handling.handle(batch[row : row + 1], row)
             hold_ns[row], priority[row] = handled.hold_ns[0], handled.priority[0]
@@ -196,13 +208,14 @@ def answers(world: dict) -> tuple[np.ndarray, np.ndarray]:
 def test_a_hold_is_what_a_later_submission_in_another_class_would_be(seed):
     """The oracle: the trace rewritten by hand and replayed without handling, its rows brought back into order."""
     world = drawn(seed)
-    batch = world["batch"]
-    hold_ns, priority = answers(world)
+    batch, run = world["batch"], Run(**world)
+    hold_ns, priority = answers(batch, run.brain.handlings)
     order = np.lexsort((np.arange(len(batch)), batch.submitted_ns + hold_ns))
     rewritten = replace(batch, submitted_ns=batch.submitted_ns + hold_ns, priority=priority)[order]
     span_ns = max(world["span_ns"], int(rewritten.submitted_ns[-1]) + 1)
     plain = {slot: [c for c in them if isinstance(c, BorrowServers)] for slot, them in world["at_slot"].items()}
-    held, moved = Run(**world).record, Run(**world | {"batch": rewritten, "at_slot": plain, "span_ns": span_ns}).record
+    held = run.record
+    moved = Run(**world | {"batch": rewritten, "at_slot": plain, "span_ns": span_ns}).record
     for name in ("delivered_ns", "refusal", "retries"):
         np.testing.assert_array_equal(getattr(held.outcome, name)[order], getattr(moved.outcome, name))
     assert (hold_ns > 0).sum() > 10
@@ -234,7 +247,7 @@ def small() -> tuple[Network, int, int]:
     return network, *ends
 
 
-def minutes(small: tuple[Network, int, int], batch: Exchanges, at_slot: dict[int, list[Command]], **changes) -> Run:
+def minutes(small: tuple[Network, int, int], batch: Exchanges, at_slot: dict[float, list[Command]], **changes) -> Run:
     """A run whose slots are minutes, with a sample each minute."""
     telemetry = TelemetryConfig(MINUTE_NS, 0, 0, 0.0)
     usual = {"slot_ns": MINUTE_NS, "span_ns": 10 * MINUTE_NS, "drain_ns": HOUR_NS, "telemetry": telemetry}
@@ -258,6 +271,16 @@ def test_the_run_waits_for_what_is_held_until_the_drain_limit(small):
     assert cut.record.ended_ns == 20 * MINUTE_NS
     assert (cut.metrics.counts.submitted, cut.metrics.counts.in_flight) == (2, 2)
     assert cut.record.outcome.delivered_ns.tolist() == [-1, -1]
+
+
+def test_holds_are_summed_exactly(small):
+    class Longer(HoldAll):
+        def handle(self, tasks, first_id):
+            return Handled(np.array([0, 10, 21, 50])[first_id:][: len(tasks)], tasks.priority)
+
+    run = minutes(small, exchanges([0, 0, 0, 0], *small[1:], [1, 2, 4, 8]), {0: [SetHandling(Longer(0))]})
+    held = run.metrics.withheld
+    assert (held.exchanges, held.bytes, held.mean_ns, held.max_ns) == (3, 14, 27, 50)
 
 
 def test_without_holds_and_loans_the_results_have_none(small):
