@@ -18,8 +18,9 @@ from router_core.line_history import LineHistory
 from router_core.platform import Platform
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
+from sim.plan_table import plan_table
 from sim.report.assembly import write_page
-from sim.report.brain_facts import class_facts, drift_facts, plan_facts, tide_facts
+from sim.report.brain_facts import class_facts, drift_facts, tide_facts
 from sim.result_folder import read_line_history, read_network, read_run
 from sim.results import network_table
 from strategies.static.outlook import Hindsight, class_outlook, hindsight
@@ -124,7 +125,7 @@ def gather_facts(
         "learnt": learnt,
         "drift": drift,
         "tides": tide_facts(prepared.tides.record, model, content.outlook, found),
-        "plan": plan_facts(prepared.plan, platform.network),
+        "plan": plan_table(prepared.plan, platform.network).model_dump(mode="json"),
     }
 
 

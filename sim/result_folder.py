@@ -21,6 +21,7 @@ from router_core.errors import BadInputError
 from router_core.line_history import LineHistory
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
+from sim.plan_table import PlanTable
 from sim.results import NO_TIME_NS, UTILISATION_MAX, BrainMetrics, NetworkTable, PairTable, Run, StationSlots
 from traces.atomic import written_whole
 
@@ -30,6 +31,7 @@ METRICS_FILE: Final = "metrics.json"
 STATIONS_FILE: Final = "stations.parquet"
 PAIRS_FILE: Final = "pairs.parquet"
 LINES_FILE: Final = "lines.parquet"
+PLAN_FILE: Final = "plan.json"
 
 STATIONS_SCHEMA: Final = pa.schema(
     [
@@ -115,6 +117,11 @@ def write_lines(folder: Path, brain: str, lines: LineHistory) -> None:
         pq.write_table(pa.table(columns, schema=LINES_SCHEMA), place)
 
 
+def write_plan(folder: Path, brain: str, plan: PlanTable) -> None:
+    """Write what a prepared brain had planned."""
+    _write_json(folder / brain / PLAN_FILE, plan)
+
+
 def read_run(folder: Path) -> Run:
     """Read run.json."""
     return _read_json(folder / RUN_FILE, Run)
@@ -136,6 +143,12 @@ def read_metrics(folder: Path, brain: str, network: NetworkTable) -> BrainMetric
         if load.station >= stations:
             raise BadInputError(f"stations.{row}.station", f"must lie below {stations}", load.station, str(path))
     return metrics
+
+
+def read_plan(folder: Path, brain: str) -> PlanTable | None:
+    """Read what a brain had planned; None if it is no prepared one."""
+    path = folder / brain / PLAN_FILE
+    return _read_json(path, PlanTable) if path.exists() else None
 
 
 def read_station_slots(folder: Path, brain: str, slots: int, stations: int) -> Iterator[StationSlots]:

@@ -8,6 +8,7 @@ A result folder holds, for one trace replayed under one or more brains::
     <brain>/stations.parquet   utilisation, queue, services, spills and failures of each station in each slot
     <brain>/pairs.parquet      completion times of each pair of endpoints
     <brain>/lines.parquet      what other users took of each line in each hour, as telemetry told it
+    <brain>/plan.json          what was planned, slot by slot: only of brains that carry out a prepared plan
 
 Every table checks itself, when a replay makes it as much as when a report reads it back; what breaks a rule raises
 `BadInputError`, or pydantic's `ValidationError` where a value has the wrong type or range. Keys and columns that are

@@ -17,8 +17,8 @@ REPORT_FILE: Final = "report.html"
 # Pages by name: the file of their sections, what they draw with, the section that comes first.
 FRAME: Final = ("texts.js", "format.js", "parts.js", "look.js", "frame.js")
 SCRIPTS: Final = {
-    "replay": (*FRAME, "charts.js", "map.js", "page.js"),
-    "brain": (*FRAME, "brain_texts.js", "week_chart.js", "brain_charts.js", "brain_page.js"),
+    "replay": (*FRAME, "week_chart.js", "charts.js", "map.js", "page.js"),
+    "brain": (*FRAME, "week_chart.js", "brain_texts.js", "brain_charts.js", "brain_page.js"),
 }
 FIRST: Final = {"replay": "verdict", "brain": "classes"}
 HERE: Final = Path(__file__).parent
@@ -65,7 +65,7 @@ def page(kind: str, facts: dict[str, Any]) -> str:
         "base-uri 'none'; form-action 'none'",
         style=_asset("page.css"),
         first=FIRST[kind],
-        main=_asset(f"{kind}.html"),
+        main=Template(_asset(f"{kind}.html")).substitute(week=_asset("week.html")),
         facts=_json(facts),
         library=scripts[0],
         program=scripts[1],

@@ -1,4 +1,4 @@
-"""What a brain learnt and planned, as plain JSON-ready values: for the page, and for `--json`."""
+"""What a brain learnt, as plain JSON-ready values: for the page, and for `--json`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from router_core.calendar import Day, day_of
-from router_core.lending import lending
-from router_core.network import Network
 from strategies.classes.class_model import ClassCount, ClassModel, DemandClass
 from strategies.classes.drift import DriftReport
 from strategies.static.outlook import Hindsight, Score
-from strategies.static.week_plan import WeekPlan
 from strategies.tides.blend import TideRecord
 from strategies.tides.forecast import Forecast
 
 DIGITS: Final = 5
-MEASURES: Final = ("peak_mean", "peak_unheld", "peak_high", "churn", "held_share")
-MARKS: Final = ("month_end", "reporting", "yearly", "half_yearly")
 
 
 def class_facts(model: ClassModel) -> dict[str, Any]:
@@ -61,17 +55,6 @@ def drift_facts(model: ClassModel, report: DriftReport, assigned: NDArray[np.int
             for row, (about, one) in enumerate(zip(model.classes, report.classes, strict=True))
         ],
     }
-
-
-def day_facts(plan: WeekPlan) -> list[dict[str, Any]]:
-    """What the calendar says of the planned days."""
-    grid = plan.grid
-    provisional = np.zeros(len(grid.dates()), dtype=np.bool_)
-    np.logical_or.at(provisional, grid.day(), plan.provisional)
-    return [
-        {**_day(day_of(when)), "provisional": bool(uncertain)}
-        for when, uncertain in zip(grid.dates(), provisional.tolist(), strict=True)
-    ]
 
 
 def tide_facts(
@@ -119,28 +102,6 @@ def tide_facts(
     }
 
 
-def plan_facts(plan: WeekPlan, network: Network) -> dict[str, Any]:
-    """The plan's figures slot by slot, and the servers that each pool lends."""
-    pool = lending(network).pool[np.searchsorted(lending(network).node, plan.node)]
-    lent = np.zeros((len(network.pools), plan.grid.count), dtype=np.int64)
-    np.add.at(lent, pool, plan.servers.T)
-    return {
-        "begin": plan.grid.begin.isoformat(),
-        "slot_ns": plan.grid.step_ns,
-        "slots": plan.grid.count,
-        "days": day_facts(plan),
-        **{name: _numbers(getattr(plan.figures, name)) for name in MEASURES},
-        "exchanges": _numbers(plan.figures.exchanges),
-        "payload_bytes": _numbers(plan.figures.payload_bytes),
-        "servers": lent.sum(axis=0).tolist(),
-        "pools": [
-            {"name": one.name, "label_zh": one.label_zh, "servers": one.servers, "lent": lent[index].tolist()}
-            for index, one in enumerate(network.pools)
-            if lent[index].any()
-        ],
-    }
-
-
 def _class(one: DemandClass) -> dict[str, Any]:
     return {
         "name": one.name,
@@ -160,15 +121,6 @@ def _class(one: DemandClass) -> dict[str, Any]:
 
 def _count(one: ClassCount) -> dict[str, Any]:
     return {"classes": one.classes, "stability": _number(one.stability), "silhouette": _number(one.silhouette)}
-
-
-def _day(day: Day) -> dict[str, Any]:
-    return {
-        "date": day.date.isoformat(),
-        "weekday": day.date.weekday(),
-        "kind": day.kind.name.lower(),
-        "marks": [mark for mark in MARKS if getattr(day, mark)],
-    }
 
 
 def _score(score: Score) -> dict[str, float | None]:

@@ -39,7 +39,7 @@ function effect(value) {
   return element("span", { class: "effect", style: { backgroundColor: `color-mix(in srgb, var(--brain-${value >= 1 ? 1 : 0}) ${Math.round(45 * strength)}%, transparent)` } }, `${figures(value)} ×`);
 }
 function effectTable() {
-  const present = EFFECTS.filter((name) => CLASSES.some((one) => one.effects[name] !== undefined));
+  const present = EFFECTS.filter((name) => CLASSES.some((one) => (one.effects[name] ?? null) !== null));
   const columns = [{ name: text("col.class"), text: true, wide: true }, ...present.map((name) => ({ name: word("effects", name) }))];
   fill("effect-table", table(text("effects.title"), columns, CLASSES.map((one) => [classTitle(one), ...present.map((name) => ({ content: effect(one.effects[name]) }))])));
 }
@@ -97,18 +97,6 @@ function modelTable() {
   fill("model-table", table(text("models.title"), columns, rows));
 }
 
-function planControls() {
-  segments("plan-measure", text("plan.shown"), MEASURES.map((value) => ({ value, name: text("measures")[value] })), state.measure, (chosen) => {
-    state.measure = chosen;
-    planControls();
-    drawPlan();
-  });
-  const pools = [{ value: "all", name: text("plan.all_pools") }, ...PLAN.pools.map((pool, value) => ({ value, name: named(pool.name, pool.label_zh) }))];
-  segments("plan-pool", text("plan.pool"), pools, state.pool, (chosen) => { state.pool = chosen; planControls(); drawPlan(); });
-  byId("plan-pool-control").hidden = state.measure !== "servers" || PLAN.pools.length < 2;
-  byId("plan-measure-title").textContent = text("measures")[state.measure];
-  byId("plan-measure-note").textContent = text("measure_notes")[state.measure];
-}
 function planTable() {
   byId("plan-note").textContent = text("plan.note", { lines: text(FACTS.lines ? "plan.lines" : "plan.no_lines"), holds: text(FACTS.holds ? "plan.holds" : "plan.no_holds") });
   const columns = [{ name: text("col.day"), text: true, wide: true }, { name: text("measures").peak_mean }, { name: text("measures").peak_unheld }, { name: text("measures").peak_high }, { name: text("col.peak_at") },
@@ -143,11 +131,6 @@ function drawProfiles() {
   draw("chart-profiles", profileOption(sizeOf("chart-profiles").width), text("profiles.describe", count(CLASSES.length)));
 }
 function drawBand() { draw("chart-band", bandOption(sizeOf("chart-band").width), text("band.describe", state.class === "all" ? text("band.all") : classTitle(CLASSES[state.class]))); }
-function drawPlan() {
-  byId("chart-plan").style.height = `${90 + 30 * PLAN.days.length}px`;
-  charts.get("chart-plan")?.resize();
-  draw("chart-plan", planOption(PLAN, state.measure, state.pool, sizeOf("chart-plan").width), text("plan.describe", text("measures")[state.measure]));
-}
 function drawCharts() {
   drawProfiles();
   drawBand();

@@ -157,3 +157,32 @@ function queueOption() {
     }))),
   };
 }
+
+// What a brain did over time beside routing: `of` gives a value a slot, or null where it did nothing of the kind.
+function overTimeOption(of) {
+  const starts = slotStarts(1, FACTS.slots);
+  const endMs = momentOf(FACTS.slots * FACTS.slot_ns);
+  const rows = BRAINS.map((brain, index) => ({ brain, index, values: of(brain) })).filter(({ values }) => values);
+  if (!rows.length) return emptyChart(text("prepared.none"));
+  return {
+    grid: { left: 62, right: 24, top: 12, bottom: 26 },
+    xAxis: timeAxis(FACTS.slots * FACTS.slot_ns),
+    yAxis: valueAxis(compact, { min: 0, minInterval: 1 }),
+    tooltip: tooltip({
+      trigger: "axis",
+      formatter: ([first]) => {
+        const at = indexAt(starts, first.axisValue);
+        return tip(period(at * FACTS.slot_ns, (at + 1) * FACTS.slot_ns), rows.map(({ brain, values }) => [brain.name, count(values[at] ?? 0)]));
+      },
+    }),
+    series: rows.map(({ brain, index, values }) => ({
+      name: brain.name, type: "line", symbol: "none", silent: true, data: steps(starts, starts.map((_, slot) => values[slot] ?? 0), endMs),
+      lineStyle: { width: 1.6, color: brainColour(index), type: dash(index) }, itemStyle: { color: brainColour(index) },
+    })),
+  };
+}
+function heldAt(brain) { return brain.withheld?.at_slot_end ?? null; }
+function lentAt(brain) {
+  if (!brain.pools.length) return null;
+  return brain.pools[0].lent.map((_, slot) => brain.pools.reduce((sum, pool) => sum + pool.lent[slot], 0));
+}

@@ -21,7 +21,7 @@ from sim.report.slot_loads import (
     steps_for,
     worst_queues,
 )
-from sim.result_folder import read_metrics, read_network, read_pairs, read_run, read_station_slots
+from sim.result_folder import read_metrics, read_network, read_pairs, read_plan, read_run, read_station_slots
 from sim.results import BrainMetrics, NetworkTable, PairTable, Run, word
 
 BARS: Final = 12
@@ -48,8 +48,11 @@ def report_facts(folder: Path) -> dict[str, Any]:
     waiting = [
         queues(worst, read_station_slots(folder, brain, slots, stations), slots, queue_step) for brain in run.brains
     ]
+    # Prepared brains of one run carry out the same plan.
+    plan = next((found for brain in run.brains if (found := read_plan(folder, brain))), None)
     return {
         "run": _run_facts(run),
+        "plan": plan and plan.model_dump(mode="json"),
         "slot_ns": run.slot_ns,
         "slots": slots,
         "modes": [word(mode) for mode in Mode],
@@ -90,6 +93,8 @@ def _brain_facts(of: BrainMetrics, network: NetworkTable, pairs: PairTable, load
         "completion": of.completion.model_dump(mode="json"),
         "tails": {name: _thinned(tail.latency_ns, tail.share_above) for name, tail in tails.items()},
         "tide": of.tide.model_dump(mode="json"),
+        "withheld": of.withheld and of.withheld.model_dump(mode="json"),
+        "pools": [pool.model_dump(mode="json") for pool in of.pools],
         "peak_waiting": int(load.peak_waiting.max(initial=0)),
         "stations": [
             {

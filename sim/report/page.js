@@ -6,11 +6,14 @@ const START_MS = Date.parse(`${FACTS.run.start}Z`);
 const LONG = FACTS.slots * FACTS.slot_ns > 30 * 3600e9;
 const MAP = {};
 const PERCENTILES = [["p50", "p50_ns"], ["p95", "p95_ns"], ["p99", "p99_ns"], ["p99.9", "p999_ns"]];
-const SECTIONS = ["verdict", "map", "tides", "tails", "stations", "pairs", "ledger", "provenance"];
+const STEERED = BRAINS.filter((brain) => brain.withheld || brain.pools.length);
+const PREPARED = STEERED.length > 0 || FACTS.plan !== null;
+const SECTIONS = ["verdict", "map", "tides", "tails", "stations", "pairs", ...(PREPARED ? ["prepared"] : []), "ledger", "provenance"];
 const PAPER = { "chart-map": { width: 430, height: 540 } };
 const state = {
   language: readersLanguage(),
   brain: 0, step: 0, carrier: "all", mode: "all", zoom: { start: 0, end: 100 }, playing: null,
+  measure: "peak_mean", pool: "all",
 };
 
 function share(part, whole) { return whole ? percent(part / whole) : percent(0); }
@@ -130,6 +133,21 @@ function pairTable() {
     duration(p50), duration(p99), duration(longest), count(due), count(late)]);
   fill("pair-table", table(text("pairs.title"), columns, rows));
 }
+function prepared() {
+  byId("prepared").hidden = !PREPARED;
+  byId("prepared-charts").hidden = byId("prepared-table").hidden = byId("prepared-legend").hidden = !STEERED.length;
+  byId("week").hidden = FACTS.plan === null;
+  if (FACTS.plan !== null) planControls();
+  fill("prepared-legend", STEERED.map((brain) => stroke(brain.name, tone(BRAINS.indexOf(brain)), dash(BRAINS.indexOf(brain)))));
+  const columns = [{ name: text("col.brain"), text: true }, { name: text("col.withheld") }, { name: text("col.withheld_bytes") }, { name: text("col.hold_mean") }, { name: text("col.hold_max") },
+    { name: text("col.withheld_peak") }, { name: text("col.lent_peak") }, { name: text("col.lent_hours") }];
+  fill("prepared-table", table(text("prepared.table"), columns, BRAINS.map((brain) => {
+    const held = brain.withheld;
+    const hours = brain.pools.reduce((sum, pool) => sum + pool.server_ns, 0) / 3600e9;
+    return [brain.name, ...(held ? [count(held.exchanges), bytes(held.bytes), duration(held.mean_ns), duration(held.max_ns), count(held.peak)] : ["–", "–", "–", "–", "–"]),
+      ...(brain.pools.length ? [count(brain.pools.reduce((sum, pool) => sum + pool.peak, 0)), figures(hours)] : ["–", "–"])];
+  })));
+}
 function ledger() {
   const fields = ["submitted", "delivered", "in_flight", "refused"];
   const columns = [{ name: text("col.brain"), text: true }, { name: "", text: true }, ...fields.map((field) => ({ name: text(`col.${field}`) }))];
@@ -181,6 +199,11 @@ function drawCharts() {
   drawTail();
   draw("chart-stations", stationOption(), text("stations.describe"));
   draw("chart-queues", queueOption(), text("queues.describe"));
+  if (STEERED.length) {
+    draw("chart-held", overTimeOption(heldAt), text("prepared.describe", text("prepared.held")));
+    draw("chart-lent", overTimeOption(lentAt), text("prepared.describe", text("prepared.lent")));
+  }
+  if (FACTS.plan !== null) drawPlan();
 }
 function render() {
   fixedTexts();
@@ -199,6 +222,7 @@ function render() {
   stationTable();
   brainLegend("queue-legend");
   pairTable();
+  prepared();
   ledger();
   provenance();
   drawCharts();

@@ -1,4 +1,4 @@
-// The plan of a week as a heat map: days by hours.
+// The plan as a heat map: days by hours. A page that shows it has `measure` and `pool` in its state.
 
 const UTILISATIONS = ["peak_mean", "peak_unheld", "peak_high"];
 const MEASURES = [...UTILISATIONS, "churn", "held_share", "servers"];
@@ -31,7 +31,7 @@ function planOption(plan, measure, pool, width) {
   const narrow = width < 560;
   const look = axisLook();
   const days = plan.days.map((day) => ({ value: [dayName(day), ...(narrow ? [] : dayMarks(day))].join(" · ") }));
-  const left = narrow ? 84 : 216;
+  const left = narrow ? 104 : 216;
   return {
     grid: { left, right: narrow ? 8 : 20, top: 8, bottom: 78 },
     xAxis: {
@@ -57,4 +57,22 @@ function planOption(plan, measure, pool, width) {
       itemStyle: { borderColor: token("surface"), borderWidth: 1 }, emphasis: { itemStyle: { borderColor: token("ink"), borderWidth: 1.5 } },
     }],
   };
+}
+
+function planControls() {
+  segments("plan-measure", text("plan.shown"), MEASURES.map((value) => ({ value, name: text("measures")[value] })), state.measure, (chosen) => {
+    state.measure = chosen;
+    planControls();
+    drawPlan();
+  });
+  const pools = [{ value: "all", name: text("plan.all_pools") }, ...FACTS.plan.pools.map((pool, value) => ({ value, name: named(pool.name, pool.label_zh) }))];
+  segments("plan-pool", text("plan.pool"), pools, state.pool, (chosen) => { state.pool = chosen; planControls(); drawPlan(); });
+  byId("plan-pool-control").hidden = state.measure !== "servers" || FACTS.plan.pools.length < 2;
+  byId("plan-measure-title").textContent = text("measures")[state.measure];
+  byId("plan-measure-note").textContent = text("measure_notes")[state.measure];
+}
+function drawPlan() {
+  byId("chart-plan").style.height = `${90 + 30 * FACTS.plan.days.length}px`;
+  charts.get("chart-plan")?.resize();
+  draw("chart-plan", planOption(FACTS.plan, state.measure, state.pool, sizeOf("chart-plan").width), text("plan.describe", text("measures")[state.measure]));
 }
