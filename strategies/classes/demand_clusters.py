@@ -16,8 +16,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from strategies.classes.class_model import ClassCount
 
 UNITS_MIN: Final = 8  # below, resamples say nothing: one cluster
-NO_STRUCTURE: Final = 0.8  # least stability of any number of clusters that is worth having
+NO_STRUCTURE: Final = 0.9  # least stability of any number of clusters that is worth having
 SILHOUETTE_UNITS: Final = 500
+OUTLIERS: Final = 2  # so many units, or 0.5 % of all, are no cluster worth naming
+OUTLIERS_SHARE: Final = 0.005
 
 
 class DemandClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
@@ -27,7 +29,7 @@ class DemandClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     stability of a number is the mean adjusted Rand index between the clusterings of two resamples on the units that
     both hold (Ben-Hur, Elisseeff and Guyon, 2002). The largest number that is as good as `stable` is taken: fewer
     clusters may be as stable and tell less, more are cut by chance. If none is, the most stable one; if even that
-    is below 0.8, one cluster.
+    is below 0.9, one cluster. Numbers that do nothing but cut outliers off do not count.
 
     Parameters
     ----------
@@ -120,6 +122,7 @@ class DemandClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             for a in range(self.resamples)
         ]
         counts = []
+        self._several: dict[int, bool] = {}
         for number in numbers:
             labels = [
                 _nearest(values[sample], fcluster(tree, number, "maxclust") - 1)
@@ -128,6 +131,8 @@ class DemandClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             scores = [
                 adjusted_rand_score(labels[a][here], labels[a - 1][there]) for a, (here, there) in enumerate(shared)
             ]
+            least = max(OUTLIERS, OUTLIERS_SHARE * len(labels[0]))
+            self._several[number] = all((np.bincount(label) > least).sum() > 1 for label in labels)
             few = slice(SILHOUETTE_UNITS)
             several = 1 < len(np.unique(labels[0][few])) < len(labels[0][few])
             silhouette = silhouette_score(values[samples[0]][few], labels[0][few]) if several else 0.0
@@ -135,11 +140,14 @@ class DemandClusters(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return tuple(counts)
 
     def _choose(self) -> tuple[int, float]:
-        good = [count for count in self.counts_ if count.stability >= self.stable]
+        real = [count for count in self.counts_ if self._several[count.classes]]
+        good = [count for count in real if count.stability >= self.stable]
         if good:
             return good[-1].classes, good[-1].stability
-        best = max(self.counts_, key=lambda count: count.stability)
-        return (best.classes, best.stability) if best.stability >= NO_STRUCTURE else (1, 1.0)
+        best = max(real, key=lambda count: count.stability, default=None)
+        if best is None or best.stability < NO_STRUCTURE:
+            return 1, 1.0
+        return best.classes, best.stability
 
 
 def squared_distances(values: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:

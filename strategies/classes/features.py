@@ -72,7 +72,7 @@ def unit_features(
     weight = history.totals()
     columns = _tide_groups(counted) | {
         "peaks": _peaks(history, unit, units, counted),
-        "size": _sizes(history, unit, units),
+        "size": size_columns(_size_counts(history, unit, units)),
         "way": _ways(history, unit, units, weight),
         "fan": _fans(history, unit, units, weight),
     }
@@ -157,10 +157,13 @@ def _peaks(
     return {"peak_to_mean": peak, "burstiness": np.log1p(dispersion)}
 
 
-def _sizes(history: DemandHistory, unit: NDArray[np.int64], units: int) -> dict[str, NDArray[np.float64]]:
-    """Mean, spread and upper tail of the payloads' binary digits."""
+def _size_counts(history: DemandHistory, unit: NDArray[np.int64], units: int) -> NDArray[np.float64]:
     used = unit >= 0
-    count = summed(history.relations.size_count[used].astype(np.float64), unit[used], units)
+    return summed(history.relations.size_count[used].astype(np.float64), unit[used], units)
+
+
+def size_columns(count: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Mean, spread and upper tail of binary digits that units have so many of, (U, SIZE_BINS)."""
     total = np.maximum(count.sum(axis=1), 1.0)
     digits = np.arange(SIZE_BINS, dtype=np.float64)
     mean = count @ digits / total

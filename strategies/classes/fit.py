@@ -18,7 +18,7 @@ from router_core.randomness import stream
 from router_core.vocabulary import PRIORITY_MAX, Mode, TaskKind
 from strategies.classes.class_model import ClassCount, ClassModel, DemandClass
 from strategies.classes.demand_clusters import DemandClusters
-from strategies.classes.features import Features, pairs_of, tide_columns, unit_features
+from strategies.classes.features import Features, pairs_of, size_columns, tide_columns, unit_features
 from strategies.classes.group_scaler import GroupScaler
 from strategies.classes.likelihood import ClassLikelihood, Evidence, gather, learn
 from strategies.classes.naming import made_unique, words_of
@@ -142,12 +142,14 @@ def _reliability(
     """Share of each column's variance that is no counting noise, (F,).
 
     Every exchange goes to one of two halves by chance: the halves of a Poisson count are independent, so what they
-    differ by is noise, twice that of the whole. Columns that are no counts of hours are taken as they are.
+    differ by is noise, twice that of the whole. Columns that are no counts are taken as they are.
     """
-    counts = evidence.counted.counts[units].astype(np.int64)
-    half = random.binomial(counts, 0.5)
+    counts, sizes = evidence.counted.counts[units].astype(np.int64), evidence.sizes[units].astype(np.int64)
+    half, half_sizes = random.binomial(counts, 0.5), random.binomial(sizes, 0.5)
     first, second = (
-        tide_columns(Tally.of_counts(evidence.counted.kinds, part.astype(np.float64))) for part in (half, counts - half)
+        tide_columns(Tally.of_counts(evidence.counted.kinds, part.astype(np.float64)))
+        | size_columns(part_sizes.astype(np.float64))
+        for part, part_sizes in ((half, half_sizes), (counts - half, sizes - half_sizes))
     )
     noise = {name: float(((first[name] - second[name]) ** 2).mean()) / 4 for name in first}
     variance = features.values[units].var(axis=0)

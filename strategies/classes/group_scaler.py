@@ -10,15 +10,17 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-# Least deviation that counts: below, a column is a constant.
-CONSTANT: Final = 1e-9
+# What deviates less is not blown up to count as much as other columns: features are shares, logarithms and amplitudes,
+# of which a twentieth is little.
+LITTLE: Final = 0.05
 
 
 class GroupScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Centres columns, and scales each group of them to a mean squared length that is its weight.
 
-    Blocks scaled to equal inertia as in multiple factor analysis (Escofier and Pages, 1994). Before that a column is
-    shrunk by the root of its reliability, the share of its variance that is no noise.
+    Blocks scaled to equal inertia as in multiple factor analysis (Escofier and Pages, 1994). Then a column is shrunk
+    by the root of its reliability, the share of its variance that is no noise: a group of noise counts little. Nor
+    does one of columns that hardly differ.
 
     Parameters
     ----------
@@ -54,18 +56,16 @@ class GroupScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         values: NDArray[np.float64] = validate_data(self, X, dtype=np.float64)
         group = np.array(["all"] * values.shape[1] if self.group is None else list(self.group))
         deviation = values.std(axis=0)
-        varies = deviation > CONSTANT * np.maximum(1.0, np.abs(values).max(axis=0))
-        factor = np.sqrt(np.ones(values.shape[1]) if self.reliability is None else np.asarray(self.reliability))
-        alike = np.isin(group, list(self.alike)) & varies
-        factor[alike] /= deviation[alike]
-        factor[~varies] = 0.0
+        factor = np.ones(values.shape[1])
+        alike = np.isin(group, list(self.alike))
+        factor[alike] /= np.maximum(deviation[alike], LITTLE)
         for name in dict.fromkeys(group.tolist()):
             columns = group == name
             weight = 1.0 if self.weight is None else self.weight.get(name, 0.0)
             length = np.sqrt(((deviation * factor)[columns] ** 2).sum())
-            factor[columns] *= np.sqrt(weight) / length if length > 0 else 0.0
+            factor[columns] *= np.sqrt(weight) / max(length, LITTLE)
         self.mean_ = values.mean(axis=0)
-        self.factor_ = factor
+        self.factor_ = factor if self.reliability is None else factor * np.sqrt(np.asarray(self.reliability))
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803
