@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +20,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
+from router_core.lending import lending
+from router_core.network import Network
 from router_core.platform import Platform
 from strategies.static.parts import Arrays, Document
 from strategies.static.prepare import Prepared
@@ -39,7 +43,17 @@ BYTES_MAX: Final = 8 << 30
 ARRAY_NAME: Final = re.compile(r"[a-z0-9_.-]{1,100}")
 DTYPES: Final = frozenset("?bBhHiIlLqQfd")
 # What reading a file that is no zip, or a damaged one, may raise.
-DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, SyntaxError)
+DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    ValueError,
+    IndexError,
+    RuntimeError,
+    SyntaxError,
+    TokenError,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +99,7 @@ def read_brain(path: Path, platform: Platform) -> BrainFile:
         raise error.within(str(path)) from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise BadInputError("content", "must be what `brain fit` writes", str(error), str(path)) from None
+    _check(prepared, platform.network, path)
     shape = (prepared.plan.grid.count, len(prepared.classes.classes) + 1)
     found = {name: arrays[f"outlook.{name}"] for name in OUTLOOK if f"outlook.{name}" in arrays}
     for name, wanted in (("p50", shape), ("p95", shape), ("mean", shape), ("provisional", shape[:1])):
@@ -98,6 +113,41 @@ def read_provenance(path: Path) -> Document:
     with _opened(path) as archive:
         provenance: Document = _document(archive, path)["provenance"]
     return provenance
+
+
+def _check(prepared: Prepared, network: Network, path: Path) -> None:
+    """Refuse parts that do not fit each other or the network, so that no kernel reads beyond its arrays."""
+    plan, series, classes = prepared.plan, prepared.series, len(prepared.classes.classes)
+    paths, groups, lines = plan.paths, len(network.groups), network.line_count
+    pairs = len(paths.source)
+    rules = {
+        "plan.priority": len(plan.priority) == classes,
+        "plan.node": np.array_equal(plan.node, lending(network).node),
+        "plan.paths.pair_start": _starts(paths.pair_start, pairs, len(paths.path_start) - 1),
+        "plan.paths.path_start": _starts(paths.path_start, len(paths.path_start) - 1, len(paths.path_station)),
+        "plan.paths.path_station": _within(paths.path_station, network.station_count),
+        "plan.paths.source": _within(paths.source, groups),
+        "plan.paths.target": _within(paths.target, groups) and len(paths.target) == pairs,
+        "series.class_count": series.class_count == classes,
+        "series.demand_class": _within(series.demand_class, classes),
+        "series.source_group": _within(series.source_group, groups) and len(series.source_group) == len(series),
+        "series.target_group": _within(series.target_group, groups) and len(series.target_group) == len(series),
+        "tides.series": prepared.tides.series == len(series),
+        "lines.expected": prepared.lines is None or prepared.lines.expected.shape[-1] == lines,
+    }
+    for name, kept in rules.items():
+        if not kept:
+            raise BadInputError(name, "must fit the network and the other parts of the file", name, str(path))
+
+
+def _starts(start: NDArray[np.int64], count: int, end: int) -> bool:
+    """Whether these are the beginnings of `count` rows of `end` entries in all."""
+    fits = len(start) == count + 1 and count >= 0 and start[0] == 0 and start[-1] == end
+    return bool(fits and (np.diff(start) >= 0).all())
+
+
+def _within(values: NDArray[Any], count: int) -> bool:
+    return bool(((values >= 0) & (values < count)).all())
 
 
 def write_parts(path: Path, document: Document, arrays: Arrays) -> None:
@@ -144,7 +194,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             if len({member.filename for member in members}) < len(members):
                 raise BadInputError("members", "must be named once each", len(members), str(path))
             yield archive
-    except DAMAGE as error:
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # it cannot be opened; else its places are wrong
+            raise
         rule = "must be a whole brain file, as `brain fit` writes it"
         raise BadInputError("file", rule, str(error), str(path)) from None
 
