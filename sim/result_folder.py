@@ -70,7 +70,7 @@ LINES_SCHEMA: Final = pa.schema(
     ]
 )
 ROWS_AT_A_TIME: Final = 1 << 20
-HOURS_MAX: Final = 1 << 18  # of a history of lines: 30 years, so that a damaged file does not ask for all memory
+HOURS_MAX: Final = 1 << 15  # of a history of lines: more than three years; a damaged file shall not ask for all memory
 
 Stored = TypeVar("Stored", bound=BaseModel)
 
