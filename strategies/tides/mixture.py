@@ -73,7 +73,10 @@ def fit_mixture(
     rows = np.ascontiguousarray(totals.total.reshape(contexts * steps, series).T)
     if start is None:
         start = _first(totals, kind, rows, group)
-    amount, tide, effect = start.amount.copy(), start.tide.copy(), start.effect.copy()
+        amount = start.amount.copy()
+    else:
+        amount = _reopened(totals, start, kind, rows)
+    tide, effect = start.tide.copy(), start.effect.copy()
     active = np.flatnonzero(rows.sum(axis=1) > 0)
     part = np.ascontiguousarray(amount[active])
     mix_tides(
@@ -100,8 +103,7 @@ def follow_mixture(totals: Totals, mixture: Mixture, rounds: int) -> Mixture:
     contexts, steps, series = totals.total.shape
     kind, event = context_parts(totals.context)
     rows = np.ascontiguousarray(totals.total.reshape(contexts * steps, series).T)
-    # What was nothing could never grow by factors.
-    amount = mixture.amount + EVEN_START * rows.sum(axis=1, keepdims=True) / _exposed(totals, mixture.tide, kind)
+    amount = _reopened(totals, mixture, kind, rows)
     mix_tides(
         rows,
         totals.days.reshape(-1),
@@ -116,6 +118,14 @@ def follow_mixture(totals: Totals, mixture: Mixture, rounds: int) -> Mixture:
         True,
     )
     return Mixture(amount, mixture.tide, mixture.effect)
+
+
+def _reopened(
+    totals: Totals, mixture: Mixture, kind: NDArray[np.int64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Amounts to go on from: what was nothing, as in a series that is new, could never grow by factors."""
+    share = EVEN_START * rows.sum(axis=1, keepdims=True)
+    return np.asarray(mixture.amount + share / _exposed(totals, mixture.tide, kind))
 
 
 def _exposed(totals: Totals, tide: NDArray[np.float64], kind: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -139,7 +149,8 @@ def _first(
         tides = int(np.clip(len(active) // SERIES_A_TIDE, 1, TIDES_MAX))
         profile = np.sqrt(rows[active] / days)
         profile /= np.sqrt((profile**2).sum(axis=1, keepdims=True))
-        label[active] = _clusters(profile, weight[active], tides)
+        if len(active):
+            label[active] = _clusters(profile, weight[active], tides)
     else:
         # The largest groups have a tide each, the rest share the last one.
         names, place = np.unique(group, return_inverse=True)

@@ -61,7 +61,7 @@ def unit_of(table: DayTable) -> NDArray[np.float64]:
     top, bottom = np.zeros(series), np.zeros(series)
     add_differences(table.demand, table.known, table.almanac.contexts(), top, bottom)
     if not bottom.any():
-        flat = table.demand.reshape(-1, 1, series)
+        flat = table.demand.reshape(table.known.size, 1, series)
         add_differences(flat, table.known.reshape(-1, 1), np.zeros(len(flat), dtype=np.int64), top, bottom)
     active = bottom > 0
     if not active.any():
