@@ -32,14 +32,19 @@ class Lending:
     start_ns: NDArray[np.int64]
 
 
+def lending_station(network: Network) -> NDArray[np.int32]:
+    """Return where each node's borrowed servers serve, (N,): at its processing if it has one, else at its own station."""
+    own, process = network.node_station, network.node_process_station
+    return np.where(process != NO_STATION, process, own).astype(np.int32)
+
+
 def lending(network: Network) -> Lending:
     """Return who can borrow from whom."""
     node = np.flatnonzero(network.node_pool != NO_POOL).astype(np.int32)
-    processing = network.node_process_station[node]
     pool = network.node_pool[node]
     return Lending(
         node=node,
-        station=np.where(processing != NO_STATION, processing, network.node_station[node]).astype(np.int32),
+        station=lending_station(network)[node],
         pool=pool,
         budget=np.array([one.servers for one in network.pools], dtype=np.int64),
         start_ns=np.array([network.pools[number].start_ns for number in pool.tolist()], dtype=np.int64),

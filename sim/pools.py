@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
-from router_core.network import NO_POOL, NO_STATION, Network
+from router_core.lending import lending_station
+from router_core.network import NO_POOL, Network
 from router_core.network_builder import SERVERS_MAX
 from strategies.brain import BorrowServers
 
@@ -48,8 +49,7 @@ class CloudPools:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        own, process = network.node_station, network.node_process_station
-        self._station = np.where(process == NO_STATION, own, process)  # where a node's borrowed servers serve
+        self._station = lending_station(network)
         self._coming: dict[int, list[tuple[int, int]]] = {}  # by node: (when they serve, how many), in order
         self._lent = np.zeros(network.node_count, dtype=np.int64)
         self.serving: NDArray[np.int32] = np.zeros(network.station_count, dtype=np.int32)
