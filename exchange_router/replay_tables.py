@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from exchange_router import console
+from router_core.units import HOUR_NS
 from sim.results import BrainMetrics
 
 
@@ -59,4 +60,32 @@ def replay_tables(metrics: dict[str, BrainMetrics]) -> list[Table]:
             busiest.name if busiest else "-",
             f"{busiest.busy_hour_utilisation:.1%}" if busiest else "-",
         )
-    return [flows, way, times]
+    steered = [one for one in metrics.values() if one.withheld or one.pools]
+    return [flows, way, *([_prepared(steered)] if steered else []), times]
+
+
+def _prepared(metrics: list[BrainMetrics]) -> Table:
+    """What brains held back and lent."""
+    text = console.text
+    shown = console.table(
+        text("Held back and lent", "延后与借用"),
+        text("brain", "策略"),
+        text("held back", "延后发出"),
+        text("bytes", "字节"),
+        text("mean hold", "平均延后"),
+        text("longest", "最长"),
+        text("servers, at most", "服务器（最多）"),
+        text("server hours", "服务器小时"),
+    )
+    for one in metrics:
+        held = one.withheld
+        shown.add_row(
+            one.brain,
+            f"{held.exchanges:,}" if held else "-",
+            console.size(held.bytes) if held else "-",
+            console.duration(held.mean_ns if held else None),
+            console.duration(held.max_ns if held else None),
+            f"{sum(pool.peak for pool in one.pools):,}",
+            f"{sum(pool.server_ns for pool in one.pools) / HOUR_NS:,.1f}",
+        )
+    return shown

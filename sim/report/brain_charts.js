@@ -72,20 +72,24 @@ function bandOption(width) {
     }),
     series: [
       {
-        name: text("band.band"), type: "custom", silent: true, clip: true, z: 1, data: [[starts[0], upper[0]]], tooltip: { show: false },
-        renderItem: (_, api) => ({ type: "polygon", shape: { points: outline.map((point) => api.coord(point)) }, style: { fill: token("brain-0"), opacity: 0.22 } }),
-      },
-      line(text("band.p95"), upper, { lineStyle: { width: 0 }, itemStyle: { color: token("brain-0") } }),
-      line(text("band.p50"), median, {
-        lineStyle: { width: 1.6, color: token("brain-0") }, itemStyle: { color: token("brain-0") }, z: 3,
+        // Beneath everything else, so that days off do not veil the band.
+        name: text("band.off"), type: "line", silent: true, z: 0, data: [], tooltip: { show: false },
         markArea: {
-          silent: true, itemStyle: { color: token("raised"), opacity: 0.8 },
+          silent: true, itemStyle: { color: token("raised"), opacity: 1 },
           label: { show: !narrow, position: "insideTop", distance: -18, color: token("muted"), fontSize: 11.5 },
           data: [
             ...off.map((day) => [{ xAxis: day.from }, { xAxis: Math.min(day.to, endMs) }]),
             ...days.filter((day) => dayMarks(day).length).map((day) => [{ xAxis: day.from, name: dayMarks(day).join(" · "), itemStyle: { color: "transparent" } }, { xAxis: Math.min(day.to, endMs) }]),
           ],
         },
+      },
+      {
+        name: text("band.band"), type: "custom", silent: true, clip: true, z: 1, data: [[starts[0], upper[0]]], tooltip: { show: false },
+        renderItem: (_, api) => ({ type: "polygon", shape: { points: outline.map((point) => api.coord(point)) }, style: { fill: token("brain-0"), opacity: 0.22 } }),
+      },
+      line(text("band.p95"), upper, { lineStyle: { width: 0 }, itemStyle: { color: token("brain-0") } }),
+      line(text("band.p50"), median, {
+        lineStyle: { width: 1.6, color: token("brain-0") }, itemStyle: { color: token("brain-0") }, z: 3,
       }),
       ...(came ? [line(text("band.came"), came, { connectNulls: false, lineStyle: { width: 1.6, color: token("brain-1") }, itemStyle: { color: token("brain-1") }, z: 4 })] : []),
     ],

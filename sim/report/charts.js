@@ -163,7 +163,6 @@ function overTimeOption(of) {
   const starts = slotStarts(1, FACTS.slots);
   const endMs = momentOf(FACTS.slots * FACTS.slot_ns);
   const rows = BRAINS.map((brain, index) => ({ brain, index, values: of(brain) })).filter(({ values }) => values);
-  if (!rows.length) return emptyChart(text("prepared.none"));
   return {
     grid: { left: 62, right: 24, top: 12, bottom: 26 },
     xAxis: timeAxis(FACTS.slots * FACTS.slot_ns),

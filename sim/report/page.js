@@ -7,6 +7,8 @@ const LONG = FACTS.slots * FACTS.slot_ns > 30 * 3600e9;
 const MAP = {};
 const PERCENTILES = [["p50", "p50_ns"], ["p95", "p95_ns"], ["p99", "p99_ns"], ["p99.9", "p999_ns"]];
 const STEERED = BRAINS.filter((brain) => brain.withheld || brain.pools.length);
+const HELD = BRAINS.some((brain) => brain.withheld);
+const LENT = BRAINS.some((brain) => brain.pools.length);
 const PREPARED = STEERED.length > 0 || FACTS.plan !== null;
 const SECTIONS = ["verdict", "map", "tides", "tails", "stations", "pairs", ...(PREPARED ? ["prepared"] : []), "ledger", "provenance"];
 const PAPER = { "chart-map": { width: 430, height: 540 } };
@@ -135,7 +137,9 @@ function pairTable() {
 }
 function prepared() {
   byId("prepared").hidden = !PREPARED;
-  byId("prepared-charts").hidden = byId("prepared-table").hidden = byId("prepared-legend").hidden = !STEERED.length;
+  byId("prepared-legend").hidden = byId("prepared-table").hidden = !STEERED.length;
+  byId("figure-held").hidden = !HELD;
+  byId("figure-lent").hidden = !LENT;
   byId("week").hidden = FACTS.plan === null;
   if (FACTS.plan !== null) planControls();
   fill("prepared-legend", STEERED.map((brain) => stroke(brain.name, tone(BRAINS.indexOf(brain)), dash(BRAINS.indexOf(brain)))));
@@ -199,10 +203,8 @@ function drawCharts() {
   drawTail();
   draw("chart-stations", stationOption(), text("stations.describe"));
   draw("chart-queues", queueOption(), text("queues.describe"));
-  if (STEERED.length) {
-    draw("chart-held", overTimeOption(heldAt), text("prepared.describe", text("prepared.held")));
-    draw("chart-lent", overTimeOption(lentAt), text("prepared.describe", text("prepared.lent")));
-  }
+  if (HELD) draw("chart-held", overTimeOption(heldAt), text("prepared.describe", text("prepared.held")));
+  if (LENT) draw("chart-lent", overTimeOption(lentAt), text("prepared.describe", text("prepared.lent")));
   if (FACTS.plan !== null) drawPlan();
 }
 function render() {

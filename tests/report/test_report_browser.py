@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from made_results import SLOTS, make_network, make_results, make_slots
-from playwright.sync_api import Browser, Page, sync_playwright
+from pages import Open, colours, option
+from playwright.sync_api import Browser, Page
 
 import sim.report
 from sim.report import build
@@ -32,55 +29,9 @@ from sim.results import BrainMetrics, PairTable, StationSlots
 
 pytestmark = pytest.mark.browser
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 CHARTS = ("map", "strip", "tide-count", "tide-bytes", "tail", "stations", "queues")
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>{}"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
-
-Open = Callable[..., AbstractContextManager[Page]]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.skip("no Chromium: install one, or name it in the environment variable CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def opened(chromium: Browser) -> Open:
-    """Open a report offline; on leaving, nothing but the file may have been asked for, and nothing logged."""
-
-    @contextmanager
-    def open_page(path: Path, **options: Any) -> Iterator[Page]:
-        options = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
-        context = chromium.new_context(offline=True, **options)
-        page = context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("request", lambda request: said.append(f"request: {request.url}"))
-        try:
-            page.goto(path.as_uri())
-            yield page
-            page.wait_for_timeout(50)
-            assert said == [f"request: {path.as_uri()}"]
-        finally:
-            context.close()
-
-    return open_page
 
 
 @pytest.fixture(scope="module")
@@ -108,30 +59,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(folder: Path) -> Path:
     return build(folder)
-
-
-def colours(page: Page, chart: str) -> int:
-    """Count the distinct colours on a chart's canvases: a blank one has 1."""
-    script = """(id) => {
-        const seen = new Set();
-        for (const canvas of document.querySelectorAll(`#chart-${id} canvas`)) {
-            const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
-            for (let at = 0; at < data.length; at += 4) {
-                seen.add((data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]);
-            }
-        }
-        return seen.size;
-    }"""
-    return int(page.evaluate(script, chart))
-
-
-def option(page: Page, chart: str, path: str) -> Any:
-    """Read from the options of a chart as it stands."""
-    script = """([id, path]) => {
-        const chart = echarts.getInstanceByDom(document.getElementById(`chart-${id}`));
-        return path.split(".").reduce((value, key) => value[key], chart.getOption());
-    }"""
-    return page.evaluate(script, [chart, path])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,59 @@
+"""A headless Chromium, and reports opened in it offline."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages import Open
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path:
+        pytest.skip("no Chromium: install one, or name it in the environment variable CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def opened(chromium: Browser) -> Open:
+    """Open a report offline; on leaving, nothing but the file may have been asked for, and nothing logged."""
+
+    @contextmanager
+    def open_page(path: Path, **options: Any) -> Iterator[Page]:
+        options = {"locale": "en-GB", "viewport": {"width": 1280, "height": 900}, **options}
+        context = chromium.new_context(offline=True, **options)
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.on("request", lambda request: said.append(f"request: {request.url}"))
+        try:
+            page.goto(path.as_uri())
+            yield page
+            page.wait_for_timeout(50)
+            assert said == [f"request: {path.as_uri()}"]
+        finally:
+            context.close()
+
+    return open_page
