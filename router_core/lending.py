@@ -33,7 +33,7 @@ class Lending:
 
 
 def lending_station(network: Network) -> NDArray[np.int32]:
-    """Return where each node's borrowed servers serve, (N,): at its processing if it has one, else at its own station."""
+    """Return where each node borrows servers for, (N,): its processing if it has one, else its own station."""
     own, process = network.node_station, network.node_process_station
     return np.where(process != NO_STATION, process, own).astype(np.int32)
 
