@@ -22,6 +22,7 @@ class MadeClass:
     hours: tuple[int, ...]
     weekend: float = 1.0
     month_end: float = 1.0
+    yearly: float = field(default=1.0, kw_only=True)
     per_day: float = 60.0
     mode: Mode = Mode.DOCKING
     kind: TaskKind = TaskKind.EXCHANGE
@@ -71,6 +72,7 @@ def made_history(
         for index, one in enumerate(classes):
             level = 1.0 if day.working else one.weekend
             level *= one.month_end if day.month_end else 1.0
+            level *= one.yearly if day.yearly else 1.0
             mean = np.zeros(24)
             mean[list(one.hours)] = level * one.per_day / len(one.hours)
             columns = true == index
