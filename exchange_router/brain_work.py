@@ -60,7 +60,7 @@ def learn(
 
         history = read_history(traces, platform, on_progress=lambda done, rows: tell("history", done / max(rows, 1)))
         grid = _planned(history, first, days)
-        others = None if lines is None else _lines(lines, lines_brain, platform, grid.begin)
+        others = None if lines is None else line_history(lines, lines_brain, platform, grid.begin)
         if others is None:
             free = "no --lines: lines are planned as if nobody else used them", "未给出 --lines：按线路无其他用户规划"
             console.say(console.text(*free))
@@ -167,7 +167,7 @@ def _planned(history: DemandHistory, first: date | None, days: int) -> TimeGrid:
     return TimeGrid(begin, HOUR_NS, days * HOURS_A_DAY)
 
 
-def _lines(folder: Path, brain: str | None, platform: Platform, begin: datetime) -> LineHistory:
+def line_history(folder: Path, brain: str | None, platform: Platform, begin: datetime) -> LineHistory:
     """Read what others took of the lines, as far as it was known when the plan begins."""
     run = read_run(folder)
     if brain is not None and brain not in run.brains:
