@@ -134,7 +134,9 @@ def test_against_lightgbm(benchmark: BenchmarkFixture, series: Series) -> None:
         return (), {}
 
     peers: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-    tides = benchmark.pedantic(lambda: fit_tides(past.grid, past.exchanges), setup=turn, rounds=1 if len(week.mean[0]) > 1_000 else 2)
+    tides = benchmark.pedantic(
+        lambda: fit_tides(past.grid, past.exchanges), setup=turn, rounds=1 if len(week.mean[0]) > 1_000 else 2
+    )
     forecast = tides.forecast(week.grid)
     ours, theirs = wape(week.exchanges, forecast.p50), wape(week.exchanges, peers[0][0])
     benchmark.extra_info |= {
