@@ -16,6 +16,7 @@ from strategies.matrix_baselines import ClairvoyantSplits, ReactiveBrain
 from strategies.matrix_baselines import ecmp as matrix_ecmp
 from strategies.matrix_baselines import shortest_path as matrix_shortest_path
 from strategies.matrix_brain import Clairvoyant, MatrixBrain, MatrixSetting
+from strategies.static.matrix_plan import MatrixStaticBrain
 from strategies.static.static_brain import StaticBrain
 from strategies.static.task_rules import Classifier
 from strategies.static.week_plan import WeekPlan
@@ -33,6 +34,7 @@ PREPARED_BRAINS: Final[dict[str, Callable[[Network, WeekPlan, Classifier, dateti
 MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoyant]]] = {
     "shortest-path": matrix_shortest_path,
     "ecmp": matrix_ecmp,
+    "static": MatrixStaticBrain,
     "reactive": ReactiveBrain,
     "clairvoyant": ClairvoyantSplits,
 }
