@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -42,6 +42,7 @@ def read_history(
     paths: Sequence[str | Path],
     platform: Platform,
     *,
+    until: datetime | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> DemandHistory:
     """Read traces into one history; names are found in the platform, so indices are the platform's.
@@ -55,6 +56,8 @@ def read_history(
     paths : sequence of path
         At least one; spans must not overlap.
     platform : Platform
+    until : datetime, optional
+        Local time without a zone: the history is that of traces that end then, and nothing later is read.
     on_progress : callable, optional
         Called after each batch with the rows read so far, and how many there are.
 
@@ -66,7 +69,8 @@ def read_history(
     Raises
     ------
     BadInputError
-        If two traces overlap, a file is damaged or unsorted, or a row breaks a rule of the format; with the file named.
+        If two traces overlap, a file is damaged or unsorted, or a row breaks a rule of the format; with the file named;
+        or if nothing lies before `until`.
     """
     if not paths:
         raise BadInputError("paths", "must name at least one trace", 0)
@@ -75,9 +79,13 @@ def read_history(
         readers.sort(key=lambda reader: (reader.info.start, reader.info.span_ns))
         begin = readers[0].info.start.replace(minute=0, second=0, microsecond=0, tzinfo=None)
         spans = [_span(reader, begin) for reader in readers]
+        if until is not None:
+            spans = _until(spans, (until - begin) // timedelta(microseconds=1) * 1_000)
+            if not spans:
+                raise BadInputError("until", f"must lie behind the begin of a trace, {begin.isoformat()}", str(until))
         observed = _observed(spans)
         counting = _Counting(platform.network.node_count)
-        rows_total, rows_done = sum(reader.rows for reader in readers), 0
+        rows_total, rows_done = sum(span.reader.rows for span in spans), 0
         for span in spans:
             for columns in _batches(span, platform):
                 counting.add(columns, span, observed)
@@ -100,6 +108,11 @@ def _span(reader: TraceReader, begin: datetime) -> _Span:
     start = reader.info.start.replace(tzinfo=None)
     begin_ns = (start - begin) // timedelta(microseconds=1) * 1_000
     return _Span(reader, begin_ns, begin_ns + reader.info.span_ns)
+
+
+def _until(spans: list[_Span], end_ns: int) -> list[_Span]:
+    """Cut spans off at an instant."""
+    return [replace(span, end_ns=min(span.end_ns, end_ns)) for span in spans if span.begin_ns < end_ns]
 
 
 def _observed(spans: list[_Span]) -> NDArray[np.bool_]:
@@ -143,8 +156,11 @@ def _batches(span: _Span, platform: Platform) -> Iterator[dict[str, NDArray[Any]
         if len(times):
             _check_times(times, latest_ns, first_row, reader)
             latest_ns = int(times[-1])
-        columns["first_row"] = np.array(first_row)
-        yield columns
+        inside = int(times.searchsorted(span.end_ns - span.begin_ns))
+        before_end = {name: column[:inside] for name, column in columns.items()}
+        yield before_end | {"first_row": np.array(first_row)}
+        if inside < len(times):
+            return
         first_row += len(times)
 
 

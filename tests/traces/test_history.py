@@ -125,6 +125,24 @@ def test_a_trace_cut_anywhere_is_the_same_history(toy: Platform, tmp_path: Path)
     assert same(read_history([second, first], toy), whole)
 
 
+@pytest.mark.parametrize("minutes", [60, 200, 300])
+def test_a_history_until_an_instant_is_that_of_traces_that_end_there(
+    toy: Platform, tmp_path: Path, minutes: int
+) -> None:
+    first = generated(toy, tmp_path / "a", START, 4)
+    second = generated(toy, tmp_path / "b", START + timedelta(hours=4), 2, seed=9)
+    until = (START + timedelta(minutes=minutes)).replace(tzinfo=None)
+    alone = [generated(toy, tmp_path / "c", START, min(minutes / 60, 4))]
+    if minutes > 240:
+        alone.append(generated(toy, tmp_path / "d", START + timedelta(hours=4), minutes / 60 - 4, seed=9))
+    assert same(read_history([first, second], toy, until=until), read_history(alone, toy))
+
+
+def test_a_history_until_before_all_traces_is_refused(toy: Platform, tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="until"):
+        read_history([generated(toy, tmp_path / "a", START, 2)], toy, until=START.replace(tzinfo=None))
+
+
 def test_gaps_and_partial_hours_are_not_observed(toy: Platform, tmp_path: Path) -> None:
     first = generated(toy, tmp_path / "a", START + timedelta(minutes=30), 3)
     second_start = START + timedelta(hours=6, minutes=15)
