@@ -21,8 +21,8 @@ from router_core.units import MINUTE_NS
 from strategies.tides.days import plain_calendar
 from strategies.tides.fit import fit_tides
 
-# The week holds a month end (29 and 30 April) and a holiday (1 to 5 May). It is not untouched: the steps of shrinkage and
-# the first number of tides were tried on it; ADR 13 says what was chosen on what.
+# The week holds a month end (29 and 30 April) and a holiday (1 to 5 May). It is not untouched: the steps of shrinkage
+# and the first number of tides were tried on it; ADR 13 says what was chosen on what.
 FIRST, DAYS, PAST, SEED = date(2026, 3, 9), 56, 49 * 24, 1
 SIZES = [pytest.param("toy", id="small"), pytest.param("jiangxi", id="pairs", marks=pytest.mark.heavy)]
 
