@@ -11,7 +11,7 @@ TEST_ARGS ?=
 .PHONY: help run test soak test-bounds bench check lock samples clean
 
 help:
-	@echo "make run     generate a working day of the province, replay it under two brains, write the report"
+	@echo "make run     learn from three weeks of the province, plan the next, replay a day of it under three brains"
 	@echo "make test    run the tests"
 	@echo "make soak    both data planes in SOAK_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
 	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
@@ -41,11 +41,20 @@ $(VENV)/.bench-installed: requirements-bench.lock $(VENV)/.dev-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
+# Three weeks and the day before teach classes, tides and lines; the day itself is then replayed, and was never seen.
+HISTORY := --scenario jiangxi --seed $(SEED) --exchanges-per-day 200000
+
 run: $(VENV)/.run-installed
+	$(BIN)/exchange-router trace generate $(HISTORY) --start 2026-02-23 --days 21 --out build/weeks.parquet
+	$(BIN)/exchange-router trace generate $(HISTORY) --start 2026-03-16 --out build/yesterday.parquet
+	$(BIN)/exchange-router replay --scenario jiangxi --trace build/yesterday.parquet --seed $(SEED) \
+	    --brain ecmp --out build/yesterday
+	$(BIN)/exchange-router brain fit --scenario jiangxi --seed $(SEED) --lines build/yesterday \
+	    --trace build/weeks.parquet --trace build/yesterday.parquet --out build/week.brain --report build/brain.html
 	$(BIN)/exchange-router trace generate --scenario jiangxi --seed $(SEED) --out build/day.parquet
 	$(BIN)/exchange-router replay --scenario jiangxi --trace build/day.parquet --seed $(SEED) \
-	    --brain shortest-path --brain ecmp --out build/run
-	@echo "report: build/run/report.html"
+	    --brain shortest-path --brain ecmp --brain static --prepared build/week.brain --out build/run
+	@echo "reports: build/run/report.html, and what was learnt: build/brain.html"
 
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest $(TEST_ARGS)
