@@ -42,7 +42,7 @@ $(VENV)/.bench-installed: requirements-bench.lock $(VENV)/.dev-installed
 	@touch $@
 
 # Three weeks and the day before teach classes, tides and lines; the day itself is then replayed, and was never seen.
-HISTORY := --scenario jiangxi --seed $(SEED) --exchanges-per-day 200000
+HISTORY := --scenario jiangxi --seed $(SEED)
 
 run: $(VENV)/.run-installed
 	$(BIN)/exchange-router trace generate $(HISTORY) --start 2026-02-23 --days 21 --out build/weeks.parquet
