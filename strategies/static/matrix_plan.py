@@ -67,7 +67,7 @@ class MatrixStaticBrain:
         if day != self._day:
             self._day = day
             self._take_in(day)
-            self._scenarios = day_scenarios(self._days)
+            self._scenarios = day_scenarios(self._days, day)
         if self._scenarios is not None:
             hour = slot * SLOT_H % HOURS
             self._held = self._solved(self._scenarios.at(slice(hour, hour + SLOT_H)), self._scenarios.weight)

@@ -9,13 +9,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from strategies.static.matrix_past import HOURS, PastDay
+from strategies.static.matrix_past import HOURS, PastDay, weekend
 
 # Together, over all days. Chosen, as the figures below, on weeks that no reported figure is taken from: 160 generalise
 # better than 50, by 0.01 of the ratio; matrices of the whole day better than those near the slot's hour, by as much.
 MATRICES_MAX: Final = 192
 # A day counts half as much as the one two days after it.
 HALF_LIFE_DAYS: Final = 2.0
+# A day of the coming one's kind, a weekend or not, counts so much more: a guess, better than none in most weeks seen.
+LIKE_KIND: Final = 3.0
 # How far the course of a single day is believed, as nothing tells whether it will come again.
 BELIEF_OF_ONE: Final = 0.5
 # A pair's demand is moved by no more than this factor, and hours of nearly nothing count as a tenth of its mean.
@@ -34,7 +36,7 @@ class DayScenarios:
     hour : int64 (M,)
         Of the day, in which each of them came.
     weight : float64 (M,)
-        Falling with the age of the day.
+        Falling with the age of the day, higher for days of the coming one's kind.
     level : float64 (24, D)
         Logarithm of the usual demand of each hour; 0 throughout for a pair that never had any.
     belief : float64 (D,)
@@ -55,8 +57,8 @@ class DayScenarios:
         return moved
 
 
-def day_scenarios(days: Sequence[PastDay]) -> DayScenarios | None:
-    """Return what is likely on the day after these, or None if they carried nothing.
+def day_scenarios(days: Sequence[PastDay], coming: int) -> DayScenarios | None:
+    """Return what is likely on the day `coming` after these, or None if they carried nothing.
 
     The usual course of a day is the mean of the past days' smooth ones. A pair's course is believed as far as it came
     again: by the share of its variance that the noise from day to day, estimated between the days, does not explain
@@ -72,7 +74,8 @@ def day_scenarios(days: Sequence[PastDay]) -> DayScenarios | None:
             if day.demand[place].any():
                 demand.append(day.demand[place])
                 hour.append(min(int(day.hour[place]), HOURS - 1))
-                weight.append(0.5 ** ((used[-1].number - day.number) / HALF_LIFE_DAYS))
+                alike = LIKE_KIND if weekend(day.number) == weekend(coming) else 1.0
+                weight.append(alike * 0.5 ** ((used[-1].number - day.number) / HALF_LIFE_DAYS))
     if not demand:
         return None
     level, belief = _usual(used)

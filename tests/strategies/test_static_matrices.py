@@ -16,7 +16,7 @@ from sim.evaluation.window import window
 from strategies.matrix_brain import IntervalStarted, MatrixObserved, MatrixSetting
 from strategies.registry import make_matrix_brain
 from strategies.static import matrix_plan
-from strategies.static.matrix_past import HOUR_NS, HOURS, KEPT_MAX, PastDay
+from strategies.static.matrix_past import HOUR_NS, HOURS, KEPT_MAX, PastDay, weekend
 from strategies.static.matrix_plan import SLOT_H, MatrixStaticBrain
 from strategies.static.matrix_scenarios import MATRICES_MAX, day_scenarios
 from traces.matrices import MatrixSeries, read_series
@@ -96,7 +96,7 @@ def test_the_set_holds_whole_matrices_and_moves_them_by_the_time_of_day(seed):
     for number in range(3):
         demand = np.stack([course, np.full(24, 5.0), np.zeros(24), rng.lognormal(0, 1, 24)], axis=1)
         days.append(past_day(number, demand * rng.lognormal(0, 0.05, (24, 4))))
-    likely = day_scenarios(days)
+    likely = day_scenarios(days, days[-1].number + 1)
     assert likely is not None
     assert likely.belief[0] > 0.95
     assert likely.belief[2] == 0
@@ -112,11 +112,11 @@ def test_the_set_holds_whole_matrices_and_moves_them_by_the_time_of_day(seed):
 
 def test_later_days_weigh_more_and_no_day_has_more_matrices():
     days = [past_day(number, np.ones((48, 2))) for number in (0, 4, 6)]
-    likely = day_scenarios(days)
+    likely = day_scenarios(days, days[-1].number + 1)
     assert likely is not None
-    assert np.unique(likely.weight).tolist() == [0.125, 0.5, 1.0]
+    assert (np.unique(likely.weight) / likely.weight.max()).tolist() == [0.125, 0.5, 1.0]
     assert len(likely.demand) <= MATRICES_MAX
-    week = day_scenarios([past_day(number, np.ones((288, 2))) for number in range(7)])
+    week = day_scenarios([past_day(number, np.ones((288, 2))) for number in range(7)], 7)
     assert week is not None
     assert MATRICES_MAX - 7 <= len(week.demand) <= MATRICES_MAX
     assert set(range(HOURS)) == set(week.hour.tolist())
@@ -139,7 +139,7 @@ def test_hours_without_matrices_have_the_mean():
         for hour in range(4):
             day.add(number * DAY_NS + hour * HOUR_NS, np.array([2.0, 0.0]))
         mornings.append(day)
-    likely = day_scenarios(mornings)
+    likely = day_scenarios(mornings, mornings[-1].number + 1)
     assert likely is not None
     assert likely.at(slice(20, 22)) == pytest.approx(likely.demand)
 
@@ -228,3 +228,25 @@ def test_days_that_are_forgotten_do_not_count(monkeypatch):
         [command] = brain.handle(IntervalStarted(task.begin_ns(2 * STEPS_A_DAY)))
         sets.append(command.shares)
     assert np.array_equal(*sets)
+
+
+def test_weekends_are_saturdays_and_sundays() -> None:
+    first = np.datetime64("1970-01-01")
+    for day in np.arange("2004-02-25", "2004-03-10", dtype="datetime64[D]"):
+        assert weekend(int((day - first).astype(int))) == (day.astype(object).weekday() >= 5)
+
+
+def test_a_weekend_is_planned_from_weekends_first() -> None:
+    days = []
+    for number in range(4, 9):  # Monday to Friday, 1970-01-05 and on
+        day = PastDay(number)
+        day.add(number * DAY_NS, np.ones(2))
+        days.append(day)
+    saturday = PastDay(9)
+    saturday.add(9 * DAY_NS, np.full(2, 5.0))
+    alike = day_scenarios([*days, saturday], 10)
+    other = day_scenarios([*days, saturday], 11)
+    assert alike is not None
+    assert other is not None
+    share = [of.weight[of.demand[:, 0] == 5.0].sum() / of.weight.sum() for of in (alike, other)]
+    assert share[0] > 1.5 * share[1]
