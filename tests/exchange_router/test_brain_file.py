@@ -55,6 +55,8 @@ def test_equal_content_is_equal_bytes(whole: Path, tmp_path: Path) -> None:
     backwards["x"] = np.asfortranarray(backwards["x"])
     write_parts(tmp_path / "b.brain", dict(reversed(document.items())), backwards)
     assert (tmp_path / "b.brain").read_bytes() == whole.read_bytes()
+    with zipfile.ZipFile(whole) as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_a_write_that_fails_leaves_the_earlier_file(whole: Path) -> None:
