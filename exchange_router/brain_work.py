@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import scenarios
 from exchange_router import console
@@ -53,7 +54,8 @@ def learn(
     """Learn from traces and plan the days to come."""
     first = None if begin is None else _date(begin)
     platform = scenarios.load(scenario)
-    with console.bars() as bars:
+    # BLAS adds in another order with other numbers of threads, and equal seeds are to give equal bytes.
+    with console.bars() as bars, threadpool_limits(limits=1):
 
         def tell(stage: str, done: float) -> None:
             bars.update(console.text(*STAGES[stage]), done)
