@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 # Weights are multiples of this; a history too short for a comparison gets the prior.
 GRAIN: Final = 0.05
 PRIOR: Final = (0.1, 0.1, 0.6, 0.2, 0.0)
-# Leaving the prior for good by as much as 1 must gain this much WAPE, times a day over the days compared.
-PRIOR_PULL: Final = 0.005
+# Leaving the prior for good by as much as 1 must gain this part of its deviance, times a day over the days compared.
+PRIOR_PULL: Final = 0.02
+# A mean is taken to be no less than this part of its series' level, where something came all the same.
+MEAN_MIN: Final = 0.02
 CELLS_MAX: Final = 100_000
 
 
@@ -68,10 +70,11 @@ class TideRecord:
 
 
 def blend_weights(demand: NDArray[np.float64], means: NDArray[np.float64], days: float) -> NDArray[np.float64]:
-    """Return weights (M,) that sum to 1, of least absolute error on what was held out.
+    """Return weights (M,) that sum to 1, of least deviance on what was held out.
 
-    Steps of `GRAIN` from one model to another, the best one each time, from the prior on; not many days do not carry
-    far from it.
+    The deviance is Poisson's: it is least for the true mean, however thin demand is. An absolute error is least for
+    the median, and would prefer models whose means of thin cells are too low. Steps of `GRAIN` from one model to
+    another, the best one each time, from the prior on; not many days do not carry far from it.
 
     Parameters
     ----------
@@ -89,10 +92,20 @@ def blend_weights(demand: NDArray[np.float64], means: NDArray[np.float64], days:
     if whole <= 0:
         return prior
 
+    least = np.broadcast_to(MEAN_MIN * demand.mean(axis=0), demand.shape).reshape(-1)[::stride]
+    came = target > 0
+
+    def deviance(blend: NDArray[np.float64]) -> float:
+        expected = np.maximum(blend, least)
+        return float(expected.sum() - whole + (target[came] * np.log(target[came] / expected[came])).sum())
+
+    usual = deviance(np.einsum("m,mn->n", prior, guess))
+    if usual <= 0:
+        return prior
+
     def cost(weight: NDArray[np.int64]) -> float:
-        blend = np.einsum("m,mn->n", weight * GRAIN, guess)
         pull = PRIOR_PULL / max(days, 1.0) * np.abs(weight * GRAIN - prior).sum()
-        return float(np.abs(target - blend).sum() / whole + pull)
+        return float(deviance(np.einsum("m,mn->n", weight * GRAIN, guess)) / usual + pull)
 
     weight = np.round(prior / GRAIN).astype(np.int64)
     best = cost(weight)

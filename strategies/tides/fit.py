@@ -32,6 +32,8 @@ ROUNDS_AGAIN: Final = 40
 WEEKS_DAYS, QUARTER_DAYS, TURNS = 21, 14, 4
 # A cell stands alone above three times the second highest of its kind and five times the series' mean.
 ALONE_TIMES, ALONE_LEVELS = 3.0, 5.0
+# Where demand is counted, by eight more: of thin series a single exchange always stands alone, and is no outlier.
+ALONE_COUNTS = 8.0
 # Models are scored on this many held-out cells or fewer, by leaving out series.
 SCORED_CELLS: Final = 200_000
 
@@ -90,7 +92,9 @@ def fit_tides(
         classes = classes.astype(np.int64)
     table = DayTable.of(grid, values, known, calendar)
     level = table.demand.sum(axis=(0, 1)) / known.sum()
-    outliers = cut_outliers(table.demand, table.known, table.almanac.kind, level, ALONE_TIMES, ALONE_LEVELS)
+    count = count_of(table)
+    alone = (ALONE_TIMES, ALONE_LEVELS, ALONE_COUNTS * count)
+    outliers = cut_outliers(table.demand, table.known, table.almanac.kind, level, *alone)
     table = _from_first_to_last(table)
     unit = unit_of(table)
     held = _hold_out(table, unit, classes)
@@ -100,7 +104,6 @@ def fit_tides(
     mixture = fit_mixture(totals, classes, _usual(unit), ROUNDS if start is None else ROUNDS_AGAIN, start)
     recent = table.part(max(0, len(table) - RECENT_KEPT), len(table))
     models = fit_models(fit_pooled(totals, mixture, unit), recent, unit)
-    count = count_of(table)
     if held is None:
         held = _seen(table, models)
     mean = np.einsum("m,mnd->nd", weights, held.means)

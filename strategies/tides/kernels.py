@@ -173,11 +173,12 @@ def cut_outliers(
     level: NDArray[np.float64],
     times: float,
     levels: float,
+    least: float,
 ) -> int:
     """Lower what stands alone among days of its kind to the next highest, in place; return how many cells.
 
     A cell stands alone where it is above `times` the second highest of the same step of day in days of its kind, plus
-    `levels` times the series' mean.
+    `levels` times the series' mean, plus `least`.
     """
     days, steps, series = demand.shape
     cut = 0
@@ -205,7 +206,7 @@ def cut_outliers(
             if count < 3:
                 continue
             for d in range(series):
-                if first[d] > times * second[d] + levels * level[d]:
+                if first[d] > times * second[d] + levels * level[d] + least:
                     demand[where[d], step, d] = second[d]
                     cut += 1
     return cut

@@ -26,6 +26,8 @@ from strategies.tides.totals import Totals
 RECENT_KEPT: Final = 28
 ERRORS_KEPT: Final = 14
 FOLLOW_ROUNDS: Final = 5
+# No scenario goes below this part of a mean, so that what past days lacked can still come.
+SCENARIO_MIN: Final = 0.1
 # What comes later is lowered to this many times its band, plus so many times the series' mean.
 CUT_TIMES, CUT_LEVELS = 3.0, 5.0
 ONE_DAY: Final = timedelta(days=1)
@@ -105,7 +107,7 @@ class Tides:
         """Draw likely demand: means plus errors that whole days have had, those of all series together.
 
         Errors stay as they were related over series and over the day; a day takes those of a day of its kind if
-        there are any.
+        there are any. Demand is not negative, and each cell's mean over all that could be drawn is the forecast's.
 
         Parameters
         ----------
@@ -131,11 +133,28 @@ class Tides:
         day, step = grid.day(), grid.step_of_day()
         pools = [np.flatnonzero(self.errors.kind == kind) for kind in almanac.kind]
         pools = [pool if len(pool) else np.arange(len(self.errors.kind)) for pool in pools]
+        # What is cut would add to the mean, a multiple of it where demand is thin.
+        usual = np.zeros_like(mean)
+        for number, pool in enumerate(pools):
+            rows = day == number
+            for past in pool.tolist():
+                usual[rows] += self._erring(mean[rows], past, step[rows], deviation[rows]) / len(pool)
+        level = np.divide(mean, usual, out=np.zeros_like(mean), where=usual > 0)
         found = np.empty((count, *mean.shape))
         for number in range(count):
             chosen = np.array([pool[random.integers(len(pool))] for pool in pools], dtype=np.int64)
-            found[number] = np.maximum(mean + self.errors.error[chosen[day], step] * deviation, 0.0)
+            found[number] = level * self._erring(mean, chosen[day], step, deviation)
         return found
+
+    def _erring(
+        self,
+        mean: NDArray[np.float64],
+        past: NDArray[np.int64] | int,
+        step: NDArray[np.int64],
+        deviation: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Means with the errors of past days, not below a small part of the mean."""
+        return np.asarray(np.maximum(mean + self.errors.error[past, step] * deviation, SCENARIO_MIN * mean))
 
     def observe(
         self, grid: TimeGrid, demand: NDArray[np.float64], *, observed: NDArray[np.bool_] | None = None

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pytest
 from made_tides import DAY, made_history
 
 from router_core.randomness import stream
-from strategies.tides.fit import fit_tides
+from router_core.time_grid import TimeGrid
+from router_core.units import HOUR_NS
+from strategies.tides.fit import fit_tides, plain_calendar
 
 SEEDS = [pytest.param(seed, id=f"seed{seed}") for seed in (1, 2, 3)]
 
@@ -86,3 +90,30 @@ def test_scenarios_vary_as_demand_does_and_move_together(seed: int) -> None:
     assert 0.7 < totals.mean() / mean < 1.4
     # Independent noise alone would give 2 %.
     assert totals.std() / totals.mean() > 0.08
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("mean", [0.02, 0.5, 50.0])
+def test_scenarios_of_thin_demand_add_up_to_what_is_expected(seed: int, mean: float) -> None:
+    random = np.random.default_rng(seed)
+    grid = TimeGrid(datetime(2026, 3, 2), HOUR_NS, 24 * 28)
+    office = np.where((np.arange(24) >= 9) & (np.arange(24) < 17), 2.0, 0.1)
+    demand = random.poisson(mean * np.tile(office, 28)[:, None] * random.lognormal(0, 1, 300)).astype(float)
+    tides = fit_tides(grid, demand, calendar=plain_calendar)
+    ahead = grid.part(24 * 28, 24 * 29)
+    drawn = tides.scenarios(ahead, 40, seed)
+    assert drawn.sum() / 40 == pytest.approx(tides.forecast(ahead).mean.sum(), rel=0.1)
+    assert (drawn >= 0).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_thin_demand_is_not_left_to_the_last_days(seed: int) -> None:
+    # What an absolute error of means would prefer: few of the cells that the last days leave empty stay empty.
+    random = np.random.default_rng(seed)
+    grid = TimeGrid(datetime(2026, 3, 2), HOUR_NS, 24 * 28)
+    truth = 0.05 * random.lognormal(0, 0.5, 400)
+    tides = fit_tides(grid, random.poisson(truth, (24 * 28, 400)).astype(float), calendar=plain_calendar)
+    weights = dict(tides.record.weights)
+    assert weights["recent-days"] + weights["seasonal-naive"] <= 0.2
+    mean = tides.forecast(grid.part(24 * 28, 24 * 29)).mean
+    assert mean.sum() == pytest.approx(24 * truth.sum(), rel=0.1)
