@@ -26,9 +26,9 @@ LAG_NS: Final = tuple(step * STEP_NS for step in LAG_STEPS)
 # Stations whose load is looked at: the busiest ones; the others follow the same tides, only lower.
 STATIONS: Final = 24
 # The cost of a peak: its slope grows by this at each utilisation, as queues grow.
-BENDS: Final = ((0.5, 1.0), (0.65, 3.0), (0.8, 8.0), (0.9, 16.0), (1.0, 64.0))
+BENDS: Final = ((0.6, 1.0), (0.75, 4.0), (0.9, 16.0), (1.0, 64.0))
 # What an hour's hold of all of a station's work costs against a utilisation of 1: enough to hold nothing in vain.
-HOLD_COST: Final = 0.05
+HOLD_COST: Final = 0.1
 # Share of an hour's load below which it is not worth a column.
 NOTHING: Final = 1e-9
 
