@@ -43,7 +43,8 @@ def fit(
         str | None, typer.Option(help="Whose telemetry there (default: the first brain's).  采用哪个策略的遥测。")
     ] = None,
     begin: Annotated[
-        str | None, typer.Option(help="First day to plan (default: the day after the history).  规划首日。")
+        str | None,
+        typer.Option(help="First day to plan; later history is not read (default: the day after it).  规划首日。"),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=DAYS_MAX, help="How many days to plan.  规划天数。")] = 7,
     seed: Seed = 1,

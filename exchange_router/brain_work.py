@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -60,7 +61,7 @@ def learn(
         def tell(stage: str, done: float) -> None:
             bars.update(console.text(*STAGES[stage]), done)
 
-        history = read_history(traces, platform, on_progress=lambda done, rows: tell("history", done / max(rows, 1)))
+        history = _history(traces, platform, first, tell)
         grid = _planned(history, first, days)
         others = None if lines is None else line_history(lines, lines_brain, platform, grid.begin)
         if others is None:
@@ -158,14 +159,25 @@ def read_later(traces: list[Path] | None, platform: Platform) -> DemandHistory |
         )
 
 
+def _history(
+    traces: list[Path], platform: Platform, first: date | None, tell: Callable[[str, float], None]
+) -> DemandHistory:
+    """Read the history; what lies behind the first planned day is not known when it is planned."""
+    until = None if first is None else datetime(first.year, first.month, first.day)
+    try:
+        return read_history(
+            traces, platform, until=until, on_progress=lambda done, rows: tell("history", done / max(rows, 1))
+        )
+    except BadInputError as error:
+        raise BadInputError("--begin", error.rule, error.value) if error.place == "until" else error from None
+
+
 def _planned(history: DemandHistory, first: date | None, days: int) -> TimeGrid:
     """Return the hours to plan: whole days, the first one none that the history touches unless it is named."""
     end = history.grid.end
     midnight = end.replace(hour=0, minute=0, second=0, microsecond=0)
     after = midnight if end == midnight else midnight + timedelta(days=1)
     begin = after if first is None else datetime(first.year, first.month, first.day)
-    if begin < end:
-        raise BadInputError("--begin", f"must not lie before the history's end, {end.isoformat()}", begin.isoformat())
     return TimeGrid(begin, HOUR_NS, days * HOURS_A_DAY)
 
 

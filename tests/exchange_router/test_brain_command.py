@@ -110,6 +110,16 @@ def test_fit_plans_the_days_after_the_history(folder, tmp_path, capsys):
     assert "Toy province" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
+def test_what_comes_after_the_first_planned_day_is_not_learnt_from(folder, tmp_path):
+    later = fit(
+        folder, "--trace", str(folder / "day.parquet"), "--begin", LATER, "--out", str(tmp_path / "later.brain")
+    )
+    assert status(later) == 0
+    found, wanted = read_parts(tmp_path / "later.brain"), read_parts(folder / "toy.brain")
+    assert found[0]["prepared"] == wanted[0]["prepared"]
+    assert all(array.tobytes() == found[1][name].tobytes() for name, array in wanted[1].items())
+
+
 def test_tables_name_classes_models_and_days(folder, tmp_path, capsys):
     words = fit(folder, "--begin", "2027-12-31", "--out", str(tmp_path / "far.brain"))
     words[words.index("--lines") : words.index("--lines") + 2] = []
@@ -239,7 +249,7 @@ def bad_inputs(folder: Path, tmp_path: Path) -> dict[str, tuple[list[str], str]]
         "trace of another scenario": (["brain", "fit", "--scenario", "jiangxi", *later, *out], "endpoint"),
         "traces overlap": ([*known, *later], "day.parquet"),
         "history too short": (["brain", "fit", "--scenario", "toy", "--trace", str(short), *out], "history"),
-        "begin in the history": ([*known, "--begin", LATER], "--begin"),
+        "nothing before the begin": ([*known, "--begin", LATER], "--begin"),
         "begin no date": ([*known, "--begin", "soon"], "--begin"),
         "no days": ([*known, "--days", "0"], "--days"),
         "seed negative": ([*known, "--seed", "-1"], "--seed"),
@@ -269,7 +279,7 @@ CASES = [
     "trace of another scenario",
     "traces overlap",
     "history too short",
-    "begin in the history",
+    "nothing before the begin",
     "begin no date",
     "no days",
     "seed negative",
