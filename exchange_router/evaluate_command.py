@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
+from threadpoolctl import threadpool_limits
 
 from exchange_router import console, provenance
 from exchange_router.evaluate_tables import evaluate_tables
@@ -80,7 +81,8 @@ def evaluate(
     console.say(console.text(f"choosing paths {paths}", f"选择路径集 {paths}"))
     setting = MatrixSetting(named_paths(paths, task.space, task.capacity), task.capacity, gap)
     started = time.perf_counter()
-    with console.bars() as bars:
+    # Sums of several threads would differ in the last bit from machine to machine.
+    with console.bars() as bars, threadpool_limits(1):
         found = evaluate_brains(task, [make_matrix_brain(name, setting) for name in names], chosen, bars.update)
     elapsed = time.perf_counter() - started
     if out is not None:
