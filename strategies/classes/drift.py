@@ -40,9 +40,9 @@ class ClassDrift:
         Exchanges against what the class's week and calendar would have brought; NaN where nothing was expected.
     level_moved : bool
     index : float
-        Population stability index of the shape of its plain days, working and off.
+        Population stability index of the shape of its plain days, working and off; NaN where no such day came.
     index_limit : float
-        What it must exceed to count.
+        What it must exceed to count; NaN with it.
     shape_moved : bool
     """
 
@@ -136,15 +136,17 @@ def _class_drift(model: ClassModel, counted: Tally, index: int) -> ClassDrift:
     far = wanted > 0 and abs(np.log(max(found, 0.5) / wanted))
     plain = _by_day(counted.counts[index])
     usual = _by_day(expected)
-    value = _stability_index(plain, usual)
-    chance = chi2.ppf(1 - CHANCE, 2 * HOURS - 1) * (1 / max(plain.sum(), 1.0) + 1 / max(fitted, 1.0)) * DISPERSION
-    limit = max(INDEX_MIN, float(chance))
+    value = limit = np.nan
+    if plain.sum() > 0:
+        value = _stability_index(plain, usual)
+        chance = chi2.ppf(1 - CHANCE, 2 * HOURS - 1) * (1 / plain.sum() + 1 / max(fitted, 1.0)) * DISPERSION
+        limit = max(INDEX_MIN, float(chance))
     return ClassDrift(
         level=level,
         level_moved=bool(far > np.log(LEVEL_MIN) and far > DEVIATIONS * deviation),
         index=value,
         index_limit=limit,
-        shape_moved=bool(plain.sum() > 0 and value > limit),
+        shape_moved=bool(value > limit),
     )
 
 
@@ -157,8 +159,6 @@ def _by_day(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 def _stability_index(found: NDArray[np.float64], usual: NDArray[np.float64]) -> float:
     """Sum of (p - q) log(p / q); half an exchange is added to each bin, so that none is empty."""
     compared = (found + usual) > 0
-    if not compared.any():
-        return 0.0
     p, q = (shares[compared] + 0.5 for shares in (found, usual))
     p, q = p / p.sum(), q / q.sum()
     return float(((p - q) * np.log(p / q)).sum())
