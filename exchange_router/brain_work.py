@@ -25,6 +25,7 @@ from sim.report.assembly import write_page
 from sim.report.brain_facts import class_facts, drift_facts, tide_facts
 from sim.result_folder import read_line_history, read_network, read_run
 from sim.results import network_table
+from strategies.classes.drift import drift_of
 from strategies.static.outlook import Hindsight, class_outlook, hindsight
 from strategies.static.prepare import prepare
 from strategies.static.slot_planner import PlanSetting
@@ -108,7 +109,7 @@ def gather_facts(
         about = later.relations
         row = model.find(about.source, about.target, about.mode, about.kind, about.priority)
         assigned, _ = model.assign(later)
-        moved = model.drift(later)
+        moved = drift_of(model, later)
         drift = drift_facts(model, moved, assigned[moved.new], int(later.observed.sum()))
         first, last = np.clip([grid.step_of(later.grid.begin), grid.step_of(later.grid.end)], 0, grid.count)
         if tides_asked or first < last:

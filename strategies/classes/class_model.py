@@ -13,7 +13,6 @@ from router_core.demand_history import DemandHistory
 from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
 from router_core.vocabulary import PRIORITY_MAX, Mode, TaskKind
-from strategies.classes import drift
 from strategies.classes.likelihood import ClassLikelihood, gather
 from strategies.classes.tally import tally
 
@@ -261,10 +260,6 @@ class ClassModel:
             exchanges=np.rint(amount.sum(axis=1)).astype(np.int64),
             share=amount / amount.sum(axis=1, keepdims=True),
         )
-
-    def drift(self, history: DemandHistory) -> drift.DriftReport:
-        """Compare a later history with the model; see `strategies.classes.drift`."""
-        return drift.drift_of(self, history)
 
     def parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return the model as a JSON document and arrays; `from_parts` makes the same model again."""

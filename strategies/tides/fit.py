@@ -19,7 +19,8 @@ from strategies.tides.mixture import Mixture, fit_mixture
 from strategies.tides.models import MODELS, Models, fit_models
 from strategies.tides.pooled import fit_pooled
 from strategies.tides.scale import Scale, count_of, spread_of, unit_of
-from strategies.tides.tides import ERRORS_KEPT, RECENT_KEPT, Errors, Tides, blended
+from strategies.tides.state import Errors
+from strategies.tides.tides import ERRORS_KEPT, RECENT_KEPT, Tides, blended
 from strategies.tides.totals import Totals
 
 __all__ = ["Tides", "fit_tides", "plain_calendar"]

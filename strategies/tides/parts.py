@@ -17,10 +17,9 @@ from strategies.tides.bands import Bands
 from strategies.tides.blend import ModelScore, TideRecord
 from strategies.tides.days import Almanac, Calendar, DayTable, plain_calendar
 from strategies.tides.mixture import Mixture
-from strategies.tides.models import MODELS, fit_models
-from strategies.tides.pooled import fit_pooled
+from strategies.tides.models import MODELS
 from strategies.tides.scale import Scale
-from strategies.tides.tides import Errors, Tides
+from strategies.tides.state import Errors, TideState
 from strategies.tides.totals import Totals
 
 FORMAT: Final = 1
@@ -28,8 +27,8 @@ CALENDARS: Final[dict[str, Calendar]] = {"official": day_of, "plain": plain_cale
 OWN: Final = "own"
 
 
-def parts_of_tides(tides: Tides) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """Return a document and arrays from which `tides_from_parts` makes equal tides."""
+def parts_of(tides: TideState) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return a document and arrays from which `state_from_parts` makes an equal state."""
     calendar = next((name for name, known in CALENDARS.items() if known is tides.calendar), OWN)
     record = asdict(tides.record)
     for score in record["scores"]:
@@ -70,10 +69,10 @@ def parts_of_tides(tides: Tides) -> tuple[dict[str, Any], dict[str, NDArray[Any]
     return document, arrays
 
 
-def tides_from_parts(
+def state_from_parts(
     document: dict[str, Any], arrays: dict[str, NDArray[Any]], calendar: Calendar | None = None
-) -> Tides:
-    """Make the tides that `parts_of_tides` took apart.
+) -> TideState:
+    """Make the state that `parts_of` took apart.
 
     Raises
     ------
@@ -90,7 +89,7 @@ def tides_from_parts(
     recent = DayTable(dates, Almanac.of(dates, known), arrays["recent_demand"], arrays["recent_known"])
     mixture = Mixture(arrays["amount"], arrays["tide"], arrays["effect"])
     unit = arrays["unit"]
-    return Tides(
+    return TideState(
         grid=TimeGrid(datetime.fromisoformat(document["begin"]), document["step_ns"], document["count"]),
         calendar=known,
         record=_record(document["record"]),
@@ -101,7 +100,6 @@ def tides_from_parts(
         bands=Bands(arrays["upper"], arrays["middle"]),
         errors=Errors(arrays["error_kind"], arrays["error"]),
         weights=arrays["weights"],
-        models=fit_models(fit_pooled(totals, mixture, unit), recent, unit),
     )
 
 

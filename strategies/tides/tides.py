@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from router_core.errors import BadInputError
 from router_core.randomness import stream
 from router_core.time_grid import TimeGrid
-from strategies.tides.bands import Bands
-from strategies.tides.blend import TideRecord
 from strategies.tides.days import Almanac, Calendar, DayTable, checked_demand
 from strategies.tides.forecast import Forecast
-from strategies.tides.mixture import Mixture, follow_mixture
+from strategies.tides.mixture import follow_mixture
 from strategies.tides.models import Models, fit_models
+from strategies.tides.parts import parts_of, state_from_parts
 from strategies.tides.pooled import fit_pooled
-from strategies.tides.scale import Scale
+from strategies.tides.state import Errors, TideState
 from strategies.tides.totals import Totals
 
 # How many days are kept as they were, and how many whole days of errors.
@@ -34,51 +33,17 @@ ONE_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, eq=False)
-class Errors:
-    """Whole days of whitened errors, E of them: what came against what had been said before.
-
-    Attributes
-    ----------
-    kind : int64 (E,)
-        Kind of each day.
-    error : float64 (E, S, D)
-        In standard deviations.
-    """
-
-    kind: NDArray[np.int64]
-    error: NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Tides:
+class Tides(TideState):
     """A fitted model of D series; nothing in it changes, `observe` returns another one.
 
-    Made by `strategies.tides.fit.fit_tides`, or read by `strategies.tides.parts.tides_from_parts`.
+    Made by `strategies.tides.fit.fit_tides`.
 
     Attributes
     ----------
-    grid : TimeGrid
-        The history so far, gaps included.
-    calendar : callable
-    record : TideRecord
-        Which models were compared on what, and the blend.
-    totals, recent, mixture, scale, bands, errors
-        What was learnt.
-    weights : float64 (M,)
-        The blend of `MODELS`.
     models : Models
+        What follows from the state.
     """
 
-    grid: TimeGrid
-    calendar: Calendar
-    record: TideRecord
-    totals: Totals
-    recent: DayTable
-    mixture: Mixture
-    scale: Scale
-    bands: Bands
-    errors: Errors
-    weights: NDArray[np.float64]
     models: Models
 
     @property
@@ -220,9 +185,7 @@ class Tides:
 
     def parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return everything as a document for JSON and named arrays, the inverse of `from_parts`."""
-        from strategies.tides.parts import parts_of_tides  # noqa: PLC0415  # the writer knows this class
-
-        return parts_of_tides(self)
+        return parts_of(self)
 
     @classmethod
     def from_parts(
@@ -236,9 +199,8 @@ class Tides:
         calendar : callable, optional
             Needed where the tides were fitted with a calendar of the caller's own.
         """
-        from strategies.tides.parts import tides_from_parts  # noqa: PLC0415  # the reader knows this class
-
-        return tides_from_parts(document, arrays, calendar)
+        state = state_from_parts(document, arrays, calendar)
+        return cls(**{one.name: getattr(state, one.name) for one in fields(TideState)}, models=_models(state))
 
     def _means(self, grid: TimeGrid) -> tuple[Almanac, NDArray[np.float64], NDArray[np.float64]]:
         """Almanac of the grid's days, blended means and their doubt at its steps, (T, D) each."""
@@ -276,8 +238,12 @@ def blended(
 
 def assemble(tides: Tides) -> Tides:
     """Return the tides with everything worked out anew that follows from sums, recent days and the mixture."""
-    pooled = fit_pooled(tides.totals, tides.mixture, tides.scale.unit)
-    return replace(tides, models=fit_models(pooled, tides.recent, tides.scale.unit))
+    return replace(tides, models=_models(tides))
+
+
+def _models(state: TideState) -> Models:
+    unit = state.scale.unit
+    return fit_models(fit_pooled(state.totals, state.mixture, unit), state.recent, unit)
 
 
 def _until(past: TimeGrid, more: TimeGrid) -> TimeGrid:

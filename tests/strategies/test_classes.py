@@ -24,6 +24,7 @@ from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from router_core.vocabulary import Mode, TaskKind
 from strategies.classes.class_model import ClassModel
 from strategies.classes.demand_clusters import DemandClusters
+from strategies.classes.drift import drift_of
 from strategies.classes.fit import fit_classes
 from strategies.classes.group_scaler import GroupScaler
 from strategies.classes.policy import ClassFacts, policy_of
@@ -262,7 +263,7 @@ def test_mix_of_nodes_and_pairs(model: ClassModel) -> None:
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_no_drift_where_there_is_none(model: ClassModel, seed: int) -> None:
     # Another month with another holiday, at the same laws.
-    report = model.drift(made_history(seed=seed, start=date(2026, 4, 27), days=21).history)
+    report = drift_of(model, made_history(seed=seed, start=date(2026, 4, 27), days=21).history)
     assert not report.moved
     assert (len(report.new), len(report.vanished)) == (0, 0)
     assert report.texts_en == report.texts_zh == ()
@@ -272,7 +273,7 @@ def test_planted_drift_is_found(model: ClassModel) -> None:
     later = replace(OFFICE, hours=(18, 19, 20, 21, 22))
     more = replace(NIGHT, per_day=90.0)
     made = made_history((more, later, REPORTS, BEATS), seed=3, start=date(2026, 4, 13), days=14)
-    report = model.drift(made.history)
+    report = drift_of(model, made.history)
     by_name = {about.name: one for about, one in zip(model.classes, report.classes, strict=True)}
     assert by_name["nightly-file-synchronisation"].level == pytest.approx(1.5, rel=0.05)
     assert by_name["nightly-file-synchronisation"].level_moved
@@ -291,12 +292,12 @@ def test_drift_names_who_changed_came_and_went(model: ClassModel) -> None:
     beating = made_history((BEATS,) * 4, seed=4, days=28).history
     changed = np.flatnonzero(made.true == 0)[:5]
     history = swapped(made.history, beating, changed)
-    report = model.drift(history)
+    report = drift_of(model, history)
     assert report.changed.tolist() == changed.tolist()
     assert {model.classes[index].name for index in report.changed_from} == {"nightly-file-synchronisation"}
     assert {model.classes[index].name for index in report.changed_to} == {"round-the-clock-docking-synchronisation"}
     strangers = made_history(seed=4, names_seed=8, days=28)
-    report = model.drift(strangers.history)
+    report = drift_of(model, strangers.history)
     known = set(zip(model.source.tolist(), model.target.tolist(), strict=True))
     new = [pair not in known for pair in pairs(strangers.history)]
     assert len(report.new) >= sum(new)
