@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from strategies.static.matrix_past import HOURS, PastDay, weekend
 
 # Together, over all days. Chosen, as the figures below, on weeks that no reported figure is taken from: 160 generalise
-# better than 50, by 0.01 of the ratio; matrices of the whole day better than those near the slot's hour, by as much.
-MATRICES_MAX: Final = 192
+# better than 50, by 0.01 of the ratio, 384 than 192 by 0.001, more do not; matrices of the whole day better than those
+# near the slot's hour, by 0.01.
+MATRICES_MAX: Final = 384
 # A day counts half as much as the one two days after it.
 HALF_LIFE_DAYS: Final = 2.0
 # A day of the coming one's kind, a weekend or not, counts so much more: a guess, better than none in most weeks seen.
