@@ -66,7 +66,8 @@ soak: $(VENV)/.dev-installed
 # The numba kernels once more with bounds checks, compiled apart from the usual cache; and the Cython extensions, built
 # apart, under gcc's sanitizers.
 test-bounds: $(VENV)/.dev-installed
-	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=build/numba-bounds $(BIN)/python -m pytest tests/router_core --ignore-glob='*/test_engine*'
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=build/numba-bounds $(BIN)/python -m pytest tests/router_core $(wildcard tests/strategies/test_tides*.py) \
+	    $(wildcard tests/traces/test_history*.py) --ignore-glob='*/test_engine*'
 	$(BIN)/python tests/helpers/sanitized.py
 
 bench: $(VENV)/.bench-installed
