@@ -70,9 +70,12 @@ test-bounds: $(VENV)/.dev-installed
 	    $(wildcard tests/traces/test_history*.py) --ignore-glob='*/test_engine*'
 	$(BIN)/python tests/helpers/sanitized.py
 
+# The peers bring several OpenMP libraries into one process; glibc's reserve of thread-local room does not do for all.
+TLS := GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536
+
 bench: $(VENV)/.bench-installed
 	@mkdir -p build
-	$(BIN)/python -m pytest benchmarks -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
+	$(TLS) $(BIN)/python -m pytest benchmarks -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -1,12 +1,14 @@
 """What must be imported before anything else.
 
-Cimba adds to numba's types, and numba looks only once: before anything is compiled. LightGBM's OpenMP wants room that
-other libraries use up: before they are loaded.
+Cimba adds to numba's types, and numba looks only once: before anything is compiled. The OpenMP libraries of
+scikit-learn and LightGBM want room that others use up: before those are loaded, where `make bench` has not made more.
 """
 
 from contextlib import suppress
 
+import sklearn  # noqa: F401
+
+with suppress(ImportError, OSError):
+    import lightgbm  # noqa: F401
 with suppress(ImportError):
     import cimba  # noqa: F401
-with suppress(ImportError):
-    import lightgbm  # noqa: F401
