@@ -7,6 +7,9 @@ SOAK_WORLDS ?= 10000
 BENCH_ARGS ?=
 TEST_ARGS ?=
 
+# The peers bring several OpenMP libraries into one process; glibc's reserve of thread-local room does not do for all.
+export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
+
 .DEFAULT_GOAL := help
 .PHONY: help run test soak test-bounds bench check lock samples clean
 
@@ -70,12 +73,9 @@ test-bounds: $(VENV)/.dev-installed
 	    $(wildcard tests/traces/test_history*.py) --ignore-glob='*/test_engine*'
 	$(BIN)/python tests/helpers/sanitized.py
 
-# The peers bring several OpenMP libraries into one process; glibc's reserve of thread-local room does not do for all.
-TLS := GLIBC_TUNABLES=glibc.rtld.optional_static_tls=65536
-
 bench: $(VENV)/.bench-installed
 	@mkdir -p build
-	$(TLS) $(BIN)/python -m pytest benchmarks -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
+	$(BIN)/python -m pytest benchmarks -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
