@@ -28,7 +28,6 @@ from strategies.static.prepare import Prepared
 from strategies.tides.forecast import Forecast
 from traces.atomic import written_whole
 
-SUFFIX: Final = ".brain"
 KIND: Final = "exchange-router brain"
 VERSION: Final = 1
 DOCUMENT: Final = "brain.json"

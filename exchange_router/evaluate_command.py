@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -97,7 +96,7 @@ def evaluate(
                 )
             ),
             "matrices": matrices.name,
-            "matrices_digest": _digest(matrices),
+            "matrices_digest": provenance.file_digest(matrices),
         },
         "series": {
             "matrices": len(series),
@@ -186,8 +185,3 @@ def _moment(option: str, text: str | None) -> np.datetime64 | None:
     if moment is None or moment.microsecond:
         raise BadInputError(option, "must be an instant in whole seconds such as 2026-03-17T10:00", text)
     return np.datetime64(moment, "s")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

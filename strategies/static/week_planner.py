@@ -65,9 +65,9 @@ def plan_week(
     grid = forecast.grid
     _check(grid.step_ns, (grid.count, len(series)), scenarios, others, (grid.count, network.line_count))
     limits = [one.hold_max_ns if setting.holds and one.deferrable else 0 for one in policies]
-    hold = _holds(network, paths, series, forecast, others, np.array(limits, dtype=np.int64))
-    sent = _released(scenarios, hold, series)
     pair = series.pairs_in(paths)
+    hold = _holds(network, paths, series, pair, forecast, others, np.array(limits, dtype=np.int64))
+    sent = _released(scenarios, hold, series)
     planner = SlotPlanner(network, paths, setting)
     slots: list[Slot] = []
     for slot in range(grid.count):
@@ -112,6 +112,7 @@ def _holds(
     network: Network,
     paths: PathSet,
     series: DemandSeries,
+    pair: NDArray[np.intp],
     forecast: Forecast,
     others: NDArray[np.float64],
     limits: NDArray[np.int64],
@@ -122,7 +123,6 @@ def _holds(
     hold[:, :, 0] = WEIGHT_TOTAL
     if not limits.any():
         return hold
-    pair = series.pairs_in(paths)
     on_path = np.repeat(np.arange(paths.path_count), np.diff(paths.path_start))
     visits = sparse.csr_array(
         (np.ones(len(on_path)), (paths.path_station, on_path)), shape=(network.station_count, paths.path_count)

@@ -12,7 +12,7 @@ import scenarios
 from router_core.demand_history import SIZE_BINS, DemandHistory, Relations
 from router_core.demand_model import Demand
 from router_core.errors import BadInputError
-from router_core.lending import lending
+from router_core.lending import lending, lending_station
 from router_core.loads import utilisation
 from router_core.paths.capacity import platform_capacity
 from router_core.paths.route_space import space_of_network
@@ -21,6 +21,7 @@ from router_core.splits.split import Split
 from router_core.table.build import route_table
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS, MINUTE_NS
+from router_core.vocabulary import StationRole
 from strategies.classes.class_model import PolicyTemplate
 from strategies.static.demand_series import DemandSeries, demand_series
 from strategies.static.parts import diff
@@ -175,6 +176,38 @@ def test_servers_come_from_the_pools_where_they_lower_the_peak(seed: int) -> Non
         assert (helped.servers[:, lent.pool == pool].sum(axis=1) <= budget).all()
     assert not alone.servers.any()
     assert (helped.figures.peak_mean <= alone.figures.peak_mean * 1.05).all()
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: f"seed-{seed}-")
+def test_borrowed_servers_count_in_the_split_and_in_its_peak(seed: int) -> None:
+    # Processing is what is scarce here: a byte takes it two hundred times as long.
+    slow = NETWORK.station_ps_per_byte.copy()
+    slow[NETWORK.station_role == StationRole.PROCESS] *= 200
+    network = replace(NETWORK, station_ps_per_byte=slow)
+    paths = choose_paths(space_of_network(network), platform_capacity(network), 3)
+    series, mean = series_of(seed)
+    others = np.zeros((24, network.line_count))
+
+    def plan_at(load: float, setting: PlanSetting) -> WeekPlan:
+        return plan_week(
+            network, paths, series, (QUERY, BULK), forecast(load * mean), load * mean[None], others, setting
+        )
+
+    load = 1.5 / float(plan_at(1.0, replace(ALONE, holds=False)).figures.peak_mean.max())
+    alone, helped = (plan_at(load, replace(setting, holds=False)) for setting in (ALONE, PlanSetting()))
+    slot = int(alone.figures.peak_mean.argmax())
+    assert helped.servers[slot].any()
+    assert helped.figures.peak_mean[slot] < 0.95 * alone.figures.peak_mean[slot]
+    # What is told is what the load model says of a network that has these servers for its own.
+    more = network.station_servers.copy()
+    more[lending_station(network)[helped.node]] += helped.servers[slot]
+    split = Split(paths, helped.shares(slot), 0.0, 0.0, 0, np.empty(0, dtype=np.intp))
+    endpoint = np.array(network.group_endpoint, dtype=np.int32)
+    rates = load * mean[slot] / 3_600
+    demand = Demand(endpoint[series.source_group], endpoint[series.target_group], rates, rates * series.mean_bytes)
+    used = utilisation(replace(network, station_servers=more), route_table(network, split), demand)
+    process = network.station_role == StationRole.PROCESS
+    assert helped.figures.peak_mean[slot] == pytest.approx(used[process].max(), rel=0.02)
 
 
 def test_the_same_demand_all_day_is_planned_once() -> None:
