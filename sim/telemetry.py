@@ -60,7 +60,11 @@ class Sampler:
         self._others = np.zeros(network.station_count)
 
     def sample(
-        self, snapshot: Snapshot, others: NDArray[np.float64], borrowed_ns: NDArray[np.int64]
+        self,
+        snapshot: Snapshot,
+        others: NDArray[np.float64],
+        borrowed_ns: NDArray[np.int64],
+        up: NDArray[np.bool_],
     ) -> tuple[int, TelemetryArrived] | None:
         """Return the delay until the sample arrives [ns] and the event, or `None` for the first snapshot.
 
@@ -71,6 +75,8 @@ class Sampler:
             Share of each line that other users take now.
         borrowed_ns : int64 (S,)
             Time that borrowed servers were there at each station since the start of the run [ns].
+        up : bool (S,)
+            Which stations work now.
         """
         last, self._last = self._last, snapshot
         last_borrowed_ns, self._last_borrowed_ns = self._last_borrowed_ns, borrowed_ns
@@ -94,4 +100,5 @@ class Sampler:
             utilisation=np.minimum(share * factor, 1.0),
             waiting=snapshot.waiting,
             served_bytes=np.rint(served_bytes * factor).astype(np.int64),
+            up=up.copy(),
         )

@@ -222,7 +222,9 @@ class World:
             now_ns = self._advance()
             # Over a line that is cut nobody sends anything.
             others = self._others.fraction * self._faults.up[self._network.line_station]
-            sample = self._sampler.sample(self._plane.snapshot(), others, self._pools.serving_ns(now_ns))
+            sample = self._sampler.sample(
+                self._plane.snapshot(), others, self._pools.serving_ns(now_ns), self._faults.up
+            )
             if sample is not None:
                 delay_ns, event = sample
                 self._env.process(self._arrival(delay_ns, event))

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from router_core.exchanges import Exchanges
 from router_core.plan import Plan
+from strategies.decision import Decision
+from strategies.policy_record import PolicyRecord
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class TelemetryArrived:
         Exchanges waiting at the end of the window.
     served_bytes : int64 (S,)
         Bytes of exchanges whose service began in the window.
+    up : bool (S,)
+        Which stations worked at the end of the window.
     """
 
     now_ns: int
@@ -56,6 +60,79 @@ class TelemetryArrived:
     utilisation: NDArray[np.float64]
     waiting: NDArray[np.int64]
     served_bytes: NDArray[np.int64]
+    up: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class DemandReported:
+    """What all front-ends accepted in a window has come in, as late as telemetry; n rows, one a relation, ascending.
+
+    Attributes
+    ----------
+    now_ns, observed_ns : int
+        When it arrives, and the end of the window (earlier) [ns].
+    window_ns : int
+        Length of the window [ns].
+    source, target : int32 (n,)
+        Node indices of endpoints.
+    mode, kind, priority : int8 (n,)
+        `Mode`, `TaskKind`, and the class of service that the task asked for.
+    exchanges, payload_bytes : int64 (n,)
+        Tasks accepted in the window, >= 1, and their bytes; held back or not.
+    """
+
+    now_ns: int
+    observed_ns: int
+    window_ns: int
+    source: NDArray[np.int32]
+    target: NDArray[np.int32]
+    mode: NDArray[np.int8]
+    kind: NDArray[np.int8]
+    priority: NDArray[np.int8]
+    exchanges: NDArray[np.int64]
+    payload_bytes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class StationsChanged:
+    """Monitoring says at once that stations stopped, or returned.
+
+    Attributes
+    ----------
+    now_ns, observed_ns : int
+        When it arrives, and when it happened (earlier) [ns].
+    station : int32 (k,)
+        Ascending.
+    up : bool (k,)
+    """
+
+    now_ns: int
+    observed_ns: int
+    station: NDArray[np.int32]
+    up: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class ParticlesCollected:
+    """A round of test particles is collected; n rows: all of that round, then those of earlier ones that came since.
+
+    Attributes
+    ----------
+    now_ns : int
+        When it is collected [ns].
+    round : int64 (n,)
+        Number of the round that the particle was sent in.
+    particle : int32 (n,)
+        Its row in that round's `SendParticles`.
+    sent_ns, received_ns : int64 (n,)
+        When it was sent, and when it came to its target [ns]; -1: it has not come, so it is lost or late.
+    """
+
+    now_ns: int
+    round: NDArray[np.int64]
+    particle: NDArray[np.int32]
+    sent_ns: NDArray[np.int64]
+    received_ns: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -65,7 +142,7 @@ class RunEnded:
     now_ns: int
 
 
-Event = SlotStarted | TelemetryArrived | RunEnded
+Event = SlotStarted | TelemetryArrived | DemandReported | StationsChanged | ParticlesCollected | RunEnded
 
 
 @dataclass(frozen=True)
@@ -146,7 +223,48 @@ class SetHandling:
     handling: Handling | None
 
 
-Command = SetPlan | BorrowServers | SetHandling
+@dataclass(frozen=True, eq=False)
+class SendParticles:
+    """A round of n test particles sets out now; each is load like any other, is never tried again, and has no credit.
+
+    Attributes
+    ----------
+    round : int
+        Its number, greater than those of earlier rounds.
+    route_start : int64 (n + 1,)
+        Stations of particle i: ``route_station[route_start[i]:route_start[i + 1]]``.
+    route_station : int32
+        From an endpoint's own station to another's, in order, as exchanges go.
+    payload_bytes : int64 (n,)
+    priority : int8 (n,)
+        Class of service, 0 .. PRIORITY_MAX.
+    collect_ns : int
+        The round is collected so long after it was sent [ns], > 0.
+    """
+
+    round: int
+    route_start: NDArray[np.int64]
+    route_station: NDArray[np.int32]
+    payload_bytes: NDArray[np.int64]
+    priority: NDArray[np.int8]
+    collect_ns: int
+
+
+@dataclass(frozen=True)
+class LogDecision:
+    """What the brain decided, with reason and cost, goes into the log; nothing else happens."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, eq=False)
+class KeepRecord:
+    """What the policy in force is and what it rests on is kept, to be explained later; nothing else happens."""
+
+    record: PolicyRecord
+
+
+Command = SetPlan | BorrowServers | SetHandling | SendParticles | LogDecision | KeepRecord
 
 
 class Brain(Protocol):

@@ -287,9 +287,10 @@ def test_lines_count_their_other_users(small, batch):
     idle = ReferencePlane(network)
     sampler = Sampler(network, TelemetryConfig(noise=0.0), seed=1)
     others, borrowed_ns = np.linspace(0, 0.9, network.line_count), np.zeros(network.station_count, np.int64)
-    assert sampler.sample(idle.snapshot(), others, borrowed_ns) is None
+    up = np.ones(network.station_count, np.bool_)
+    assert sampler.sample(idle.snapshot(), others, borrowed_ns, up) is None
     idle.advance(MINUTE_NS)
-    _, event = sampler.sample(idle.snapshot(), others, borrowed_ns)
+    _, event = sampler.sample(idle.snapshot(), others, borrowed_ns, up)
     np.testing.assert_allclose(event.utilisation[network.line_station], others)
     inside = np.setdiff1d(np.arange(network.station_count), network.line_station)
     assert not event.utilisation[inside].any()

@@ -45,7 +45,8 @@ def sample(others, own, observed_ns, window_ns=MINUTE_NS, factor=1.0) -> Telemet
     utilisation[station] = np.minimum((busy + (1 - busy) * others) * factor, 1.0)
     served_bytes[station] = np.rint(np.asarray(own) * servers * window_ns / RATE_PS * 1_000 * factor)
     waiting = np.zeros(NETWORK.station_count, np.int64)
-    return TelemetryArrived(observed_ns + SECOND_NS, observed_ns, window_ns, utilisation, waiting, served_bytes)
+    up = np.ones(NETWORK.station_count, np.bool_)
+    return TelemetryArrived(observed_ns + SECOND_NS, observed_ns, window_ns, utilisation, waiting, served_bytes, up)
 
 
 # What telemetry tells.
