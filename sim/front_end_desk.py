@@ -73,6 +73,7 @@ class FrontEndDesk:
         self._accepted = 0
         self._handling: Handling | None = None
         self._held = HeldTasks()
+        self._unreported: list[Exchanges] = []
         # Row in the trace of each exchange released, in order of release; `None`: all came as they are in the trace.
         self._rows: list[NDArray[np.int32]] | None = None
         self.holding = Holding()
@@ -121,6 +122,11 @@ class FrontEndDesk:
         self._note(released.row)
         return released.exchanges
 
+    def reported(self) -> Exchanges:
+        """Return what was accepted since this was last asked for, as it was accepted, without true labels."""
+        fresh, self._unreported = self._unreported, []
+        return _for_brains(concatenate(fresh) if fresh else NOTHING)
+
     def exchanges(self) -> Exchanges:
         """Return the trace as it was read, and forget it: millions of rows need not stand in memory twice."""
         kept, self._kept, self._batch = self._kept, [], NOTHING
@@ -160,6 +166,8 @@ class FrontEndDesk:
         first_id = self._accepted
         accepted = parts[0] if len(parts) == 1 else concatenate(parts) if parts else NOTHING
         self._accepted += len(accepted)
+        if len(accepted):
+            self._unreported.append(accepted)
         return accepted, first_id
 
     def _take_in(self, batch: Exchanges) -> None:

@@ -1,8 +1,9 @@
 """The world in which a brain is tried: SimPy keeps the clock of control, a data plane carries the exchanges.
 
 Between two control events the data plane advances alone, with what front-ends release meanwhile. At one instant control
-comes before exchanges, and control events keep this order: the other users' load, faults, borrowed servers that start,
-the telemetry sample, its arrival, the slot's start.
+comes before exchanges, and control events keep this order: the other users' load, faults, what monitoring says of them,
+borrowed servers that start, the telemetry sample, its arrival, the slot's start.
+
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
 import simpy
 
 from router_core.background import Background
 from router_core.exchanges import Exchanges
 from router_core.line_history import LineHistory
 from router_core.network import Network
-from router_core.units import HOUR_NS, MINUTE_NS
-from sim.data_plane import DataPlane, Outcome
+from router_core.plan import Plan
+from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
+from sim.data_plane import DataPlane, Outcome, SetStationUp
+from sim.demand_report import demand_report
 from sim.faults import Fault, StationFaults
 from sim.front_end_desk import FrontEndDesk, Holding
 from sim.other_users import OtherUsers
@@ -30,14 +34,20 @@ from sim.telemetry import Sampler, TelemetryConfig
 from strategies.brain import (
     BorrowServers,
     Brain,
+    DemandReported,
     Event,
+    KeepRecord,
+    LogDecision,
     RunEnded,
     SetHandling,
     SetPlan,
     SlotStarted,
+    StationsChanged,
     TelemetryArrived,
 )
+from strategies.decision import Decision
 from strategies.line_monitor import LineMonitor
+from strategies.policy_record import PolicyRecord
 
 Control = Generator[simpy.Event, Any, None]
 
@@ -47,10 +57,11 @@ class Rank(IntEnum):
 
     OTHER_USERS = 1
     FAULTS = 2
-    POOLS = 3
-    SAMPLE = 4
-    ARRIVAL = 5
-    SLOT = 6
+    ALARM = 3
+    POOLS = 4
+    SAMPLE = 5
+    ARRIVAL = 6
+    SLOT = 7
 
 
 @dataclass(frozen=True)
@@ -66,15 +77,18 @@ class WorldConfig:
     drain_ns : int
         How long after the trace's end the run may go on to deliver what is in flight [ns].
     telemetry : TelemetryConfig
+    alarm_ns : int
+        From a station's stop or return until monitoring has told front-ends and the brain [ns], > 0.
     """
 
     slot_ns: int = 5 * MINUTE_NS
     background_ns: int = MINUTE_NS
     drain_ns: int = 24 * HOUR_NS
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
+    alarm_ns: int = SECOND_NS
 
     def __post_init__(self) -> None:
-        if min(self.slot_ns, self.background_ns) <= 0 or self.drain_ns < 0:
+        if min(self.slot_ns, self.background_ns, self.alarm_ns) <= 0 or self.drain_ns < 0:
             raise ValueError(f"the world's rhythms must be positive: {self}")
 
 
@@ -97,6 +111,10 @@ class Record:
         What each pool lent.
     lines : LineHistory
         What the telemetry that arrived tells of the lines' other users.
+    decisions : tuple of Decision
+        The brain's log.
+    policies : tuple of PolicyRecord
+        What the brain kept of its policies.
     """
 
     exchanges: Exchanges
@@ -106,6 +124,8 @@ class Record:
     holding: Holding
     pools: tuple[PoolUse, ...]
     lines: LineHistory
+    decisions: tuple[Decision, ...]
+    policies: tuple[PolicyRecord, ...]
 
 
 class World:
@@ -158,6 +178,10 @@ class World:
         self._env = simpy.Environment(initial_time=0)
         self._desk = FrontEndDesk(network, iter(()), span_ns)
         self._done = self._env.event()
+        self._plan: Plan | None = None
+        self._known_up = np.ones(network.station_count, dtype=np.bool_)
+        self._decisions: list[Decision] = []
+        self._policies: list[PolicyRecord] = []
 
     def run(self, batches: Iterator[Exchanges]) -> Record:
         """Replay the trace's batches, which come in order of submission, until all is delivered or time is up.
@@ -184,6 +208,8 @@ class World:
             self._desk.holding,
             tuple(self._pools.use(now_ns)),
             self._monitor.history(),
+            tuple(self._decisions),
+            tuple(self._policies),
         )
 
     def _advance(self) -> int:
@@ -216,6 +242,19 @@ class World:
             self._advance()
             for command in self._faults.step(at_ns):
                 self._plane.apply(command)
+                if isinstance(command, SetStationUp):
+                    self._env.process(self._alarm(at_ns, command))
+
+    def _alarm(self, at_ns: int, change: SetStationUp) -> Control:
+        yield self._after(self._config.alarm_ns, Rank.ALARM)
+        now_ns = self._advance()
+        self._known_up[change.station] = change.up
+        self._tell(StationsChanged(now_ns, at_ns, change.station, change.up))
+
+    def _apply_plan(self, *, reroute: bool) -> None:
+        """Let the plan in force be carried out as front-ends do, who leave out what is known to be down."""
+        assert self._plan is not None, "there is a plan to apply"
+        self._plane.apply(SetPlan(self._plan, reroute))
 
     def _telemetry(self) -> Control:
         while True:
@@ -227,12 +266,15 @@ class World:
             )
             if sample is not None:
                 delay_ns, event = sample
-                self._env.process(self._arrival(delay_ns, event))
+                tasks = self._desk.reported()
+                report = demand_report(tasks, event.now_ns, event.observed_ns, event.window_ns)
+                self._env.process(self._arrival(delay_ns, report, event))
             yield self._after(self._config.telemetry.period_ns, Rank.SAMPLE)
 
-    def _arrival(self, delay_ns: int, event: TelemetryArrived) -> Control:
+    def _arrival(self, delay_ns: int, report: DemandReported, event: TelemetryArrived) -> Control:
         yield self._after(delay_ns, Rank.ARRIVAL)
         self._monitor.observe(event)
+        self._tell(report)
         self._tell(event)
 
     def _slots(self) -> Control:
@@ -258,14 +300,19 @@ class World:
         now_ns = self._advance()
         for command in self._brain.handle(event):
             match command:
-                case SetPlan():
-                    self._plane.apply(command)
+                case SetPlan(plan, reroute):
+                    self._plan = plan
+                    self._apply_plan(reroute=reroute)
                 case SetHandling(handling):
                     self._desk.set_handling(handling)
                 case BorrowServers():
                     for at_ns in self._pools.request(command, now_ns):
                         self._env.process(self._servers_start(at_ns - now_ns))
                     self._staff(now_ns)
+                case LogDecision(decision):
+                    self._decisions.append(decision)
+                case KeepRecord(record):
+                    self._policies.append(record)
 
     def _servers_start(self, delay_ns: int) -> Control:
         yield self._after(delay_ns, Rank.POOLS)

@@ -30,7 +30,16 @@ from sim.replay import DATA_PLANES, replay
 from sim.telemetry import Sampler, TelemetryConfig
 from sim.world import Record, World, WorldConfig
 from strategies.baselines import ecmp
-from strategies.brain import Brain, Command, Event, RunEnded, SetPlan, SlotStarted, TelemetryArrived
+from strategies.brain import (
+    Brain,
+    Command,
+    DemandReported,
+    Event,
+    RunEnded,
+    SetPlan,
+    SlotStarted,
+    TelemetryArrived,
+)
 from strategies.registry import BRAINS, make_brain
 from traces.generate import TraceGenerator, write_trace
 from traces.reader import TraceReader
@@ -203,8 +212,33 @@ def test_telemetry_touches_nothing_else(small, batch, telemetry):
 
 
 @pytest.mark.parametrize("seed", range(5))
+def test_front_ends_report_every_task_once_in_the_window_in_which_it_came(small, batch, seed):
+    """Window after window, relation by relation; what came after the last sample is never told."""
+    run = Run(small, batch, seed=seed)
+    reports = run.told(DemandReported)
+    assert len(reports) >= 7
+    ends = np.array([report.observed_ns for report in reports])
+    order = np.argsort(ends)
+    begins = ends[order] - np.array([report.window_ns for report in reports])[order]
+    np.testing.assert_array_equal(begins, np.concatenate(([0], ends[order][:-1])))
+    for report in reports:
+        assert report.observed_ns < report.now_ns
+        inside = slice(*batch.submitted_ns.searchsorted([report.observed_ns - report.window_ns, report.observed_ns]))
+        tasks = batch[inside]
+        wanted: dict[tuple[int, ...], list[int]] = {}
+        columns = (tasks.source, tasks.target, tasks.mode, tasks.kind, tasks.priority, tasks.payload_bytes)
+        for *relation, size in zip(*(column.tolist() for column in columns), strict=True):
+            wanted.setdefault(tuple(relation), []).append(size)
+        columns = (report.source, report.target, report.mode, report.kind, report.priority)
+        told = list(zip(*(column.tolist() for column in columns), strict=True))
+        assert told == sorted(wanted)
+        assert report.exchanges.tolist() == [len(wanted[relation]) for relation in told]
+        assert report.payload_bytes.tolist() == [sum(wanted[relation]) for relation in told]
+
+
+@pytest.mark.parametrize("seed", range(5))
 def test_events_come_in_order(small, batch, seed):
-    """In order of time; at one instant the telemetry's arrival before the slot's start; the end at the end."""
+    """In order of time; at one instant demand, the telemetry it came with, the slot's start; the end at the end."""
     telemetry = TelemetryConfig(period_ns=MINUTE_NS, delay_ns=MINUTE_NS, delay_jitter_ns=0)
     run = Run(small, batch, seed=seed, telemetry=telemetry)
     events = run.brain.events
@@ -214,7 +248,10 @@ def test_events_come_in_order(small, batch, seed):
     for before, after in pairwise(events[:-1]):
         assert before.now_ns <= after.now_ns
         if before.now_ns == after.now_ns:
-            assert (type(before), type(after)) == (TelemetryArrived, SlotStarted)
+            assert (type(before), type(after)) in (
+                (DemandReported, TelemetryArrived),
+                (TelemetryArrived, SlotStarted),
+            )
     slots = run.told(SlotStarted)
     assert [(event.slot, event.now_ns) for event in slots] == [(k, k * run.config.slot_ns) for k in range(len(slots))]
     together = {event.now_ns for event in slots} & {event.now_ns for event in run.told(TelemetryArrived)}
