@@ -14,13 +14,13 @@ from typing import Any, Final, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from router_core.errors import BadInputError
 from router_core.line_history import LineHistory
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
+from sim.parquet_tables import check_range, numbers, read_rows, read_table
 from sim.plan_table import PlanTable
 from sim.results import NO_TIME_NS, UTILISATION_MAX, BrainMetrics, NetworkTable, PairTable, Run, StationSlots
 from traces.atomic import written_whole
@@ -69,7 +69,6 @@ LINES_SCHEMA: Final = pa.schema(
         pa.field("others", pa.float32(), nullable=False),
     ]
 )
-ROWS_AT_A_TIME: Final = 1 << 20
 HOURS_MAX: Final = 1 << 15  # of a history of lines: more than three years; a damaged file shall not ask for all memory
 
 Stored = TypeVar("Stored", bound=BaseModel)
@@ -162,26 +161,26 @@ def read_station_slots(folder: Path, brain: str, slots: int, stations: int) -> I
         Every row's slot and station must lie below these.
     """
     path = folder / brain / STATIONS_FILE
-    for batch in _read_parquet(path, STATIONS_SCHEMA):
-        part = StationSlots(**{field.name: _numbers(batch, field.name, path) for field in STATIONS_SCHEMA})
+    for batch in read_rows(path, STATIONS_SCHEMA):
+        part = StationSlots(**{field.name: numbers(batch, field.name, path) for field in STATIONS_SCHEMA})
         for name, high in (("slot", slots - 1), ("station", stations - 1), ("utilisation", UTILISATION_MAX)):
-            _check_range(getattr(part, name), name, high, path)
+            check_range(getattr(part, name), name, high, path)
         for name in ("waiting", "served", "served_bytes", "spilled", "failed"):
-            _check_range(getattr(part, name), name, None, path)
+            check_range(getattr(part, name), name, None, path)
         yield part
 
 
 def read_pairs(folder: Path, brain: str) -> PairTable:
     """Read one brain's completion times by pair."""
     path = folder / brain / PAIRS_FILE
-    table = pa.Table.from_batches(_read_parquet(path, PAIRS_SCHEMA), schema=PAIRS_SCHEMA)
+    table = read_table(path, PAIRS_SCHEMA)
     columns: dict[str, Any] = {}
     for field in PAIRS_SCHEMA:
         column = table.column(field.name)
         if field.type == pa.string():
             columns[field.name] = column.to_pylist()
             continue
-        _check_range(column.drop_null().to_numpy(), field.name, None, path)
+        check_range(column.drop_null().to_numpy(), field.name, None, path)
         columns[field.name] = column.fill_null(NO_TIME_NS).to_numpy()
     return PairTable(**columns)
 
@@ -208,13 +207,13 @@ def read_line_history(folder: Path, brain: str | None = None) -> LineHistory:
     """
     run, network = read_run(folder), read_network(folder)
     path = folder / (run.brains[0] if brain is None else brain) / LINES_FILE
-    table = pa.Table.from_batches(_read_parquet(path, LINES_SCHEMA), schema=LINES_SCHEMA)
+    table = read_table(path, LINES_SCHEMA)
     hour, line, others = (table.column(name).to_numpy() for name in LINES_SCHEMA.names)
     lines = len(network.lines.source)
     for values, name, high in ((hour, "hour", HOURS_MAX - 1), (line, "line", lines - 1), (others, "others", 1.0)):
         if not np.isfinite(values).all():
             raise BadInputError(f"column {name}", "must be finite", "NaN or infinity", str(path))
-        _check_range(values, name, high, path)
+        check_range(values, name, high, path)
     cell = hour.astype(np.int64) * lines + line
     if len(np.unique(cell)) < len(cell):
         raise BadInputError("rows", "must name each hour of a line once", len(cell) - len(np.unique(cell)), str(path))
@@ -251,44 +250,3 @@ def _write_json(path: Path, table: BaseModel, indent: int | None = None) -> None
     text = json.dumps(table.model_dump(mode="json"), ensure_ascii=False, indent=indent, separators=separators)
     with written_whole(path) as place:
         place.write_text(text + "\n", encoding="utf-8")
-
-
-def _read_parquet(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the file's rows with exactly the columns of the schema, types and nulls checked."""
-    if not path.is_file():
-        raise BadInputError("file", "must exist in a result folder", path.name, str(path))
-    try:
-        with pq.ParquetFile(path) as file:
-            _check_columns(file.schema_arrow, schema, path)
-            for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=schema.names):
-                for field in schema:
-                    nulls = batch.column(field.name).null_count
-                    if nulls and not field.nullable:
-                        raise BadInputError(f"column {field.name}", "must have no nulls", nulls, str(path))
-                yield pa.record_batch([batch.column(name) for name in schema.names], schema=schema)
-    except (pa.ArrowException, OSError) as error:
-        raise BadInputError("file", "must be readable Parquet", str(error), str(path)) from None
-
-
-def _check_columns(found: pa.Schema, wanted: pa.Schema, path: Path) -> None:
-    for field in wanted:
-        if field.name not in found.names:
-            raise BadInputError(f"column {field.name}", "must be present", found.names, str(path))
-        kind = found.field(field.name).type
-        if kind != field.type:
-            raise BadInputError(f"column {field.name}", f"must be of type {field.type}", str(kind), str(path))
-
-
-def _numbers(batch: pa.RecordBatch, name: str, path: Path) -> NDArray[Any]:
-    values: NDArray[Any] = batch.column(name).to_numpy()
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise BadInputError(f"column {name}", "must be finite", float(values[~np.isfinite(values)][0]), str(path))
-    return values
-
-
-def _check_range(values: NDArray[Any], name: str, high: float | None, path: Path) -> None:
-    """Values run from 0 to `high` (None: any)."""
-    bad = values < 0 if high is None else (values < 0) | (values > high)
-    if bad.any():
-        rule = "must be at least 0" if high is None else f"must lie in 0..{high}"
-        raise BadInputError(f"column {name}", rule, values[bad][0].item(), str(path))

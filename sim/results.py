@@ -9,6 +9,14 @@ A result folder holds, for one trace replayed under one or more brains::
     <brain>/pairs.parquet      completion times of each pair of endpoints
     <brain>/lines.parquet      what other users took of each line in each hour, as telemetry told it
     <brain>/plan.json          what was planned, slot by slot: only of brains that carry out a prepared plan
+    <brain>/decisions.parquet  what was decided, when and why (`sim.decision_log`): only of brains that log any
+    <brain>/policy/            which ways each pair had and what was known of them (`sim.policy_table`), only of brains
+                               that keep records of it:
+        records.parquet        one row a policy: since when, why, by what, how exactly it is stored
+        paths.parquet          all paths that pairs can have, and their stations
+        ends.parquet           the group of each endpoint, as paths join groups
+        weights.parquet        weights of the paths of pairs that a policy split otherwise than the one before
+        states.parquet         what was known of stations of which it was otherwise than before
 
 Every table checks itself, when a replay makes it as much as when a report reads it back; what breaks a rule raises
 `BadInputError`, or pydantic's `ValidationError` where a value has the wrong type or range. Keys and columns that are
@@ -29,6 +37,7 @@ from router_core.errors import BadInputError
 from router_core.network import NO_CARRIER, Network
 from router_core.units import mbps
 from router_core.vocabulary import Level, Mode, NodeKind, StationRole
+from strategies.decision import DecisionKind
 
 FORMAT: Final = 2
 NO_TIME_NS: Final = -1
@@ -61,6 +70,7 @@ ModeWord = Annotated[str, _one_of(*(word(mode) for mode in Mode))]
 KindWord = Annotated[str, _one_of(*(word(kind) for kind in NodeKind))]
 LevelWord = Annotated[str, _one_of(*(word(level) for level in Level))]
 RoleWord = Annotated[str, _one_of(*(word(role) for role in StationRole))]
+DecisionWord = Annotated[str, _one_of(*DecisionKind)]
 
 
 class _Table(BaseModel):
@@ -422,6 +432,21 @@ class PoolLoad(_Table):
         return self
 
 
+class DecisionCounts(_Table):
+    """What a brain decided, in short.
+
+    Attributes
+    ----------
+    by_kind : dict of str to int
+        Decisions of each kind that occurs, in the order of `DecisionKind`.
+    surge_noticed_s : float or None
+        Median time from a surge's onset to its alarm [s]; None where no surge with an onset was found.
+    """
+
+    by_kind: dict[DecisionWord, Annotated[int, Field(ge=1, lt=2**63)]]
+    surge_noticed_s: Annotated[float, Field(ge=0.0)] | None = None
+
+
 class BrainMetrics(_Table):
     """metrics.json: what one brain made of the trace.
 
@@ -444,6 +469,8 @@ class BrainMetrics(_Table):
         None where nothing was held back; so it is in folders of an earlier version.
     pools : list of PoolLoad
         Pools that lent servers.
+    decisions : DecisionCounts or None
+        None of a brain that logs nothing; so it is in folders of an earlier version.
     """
 
     brain: BrainName
@@ -459,6 +486,7 @@ class BrainMetrics(_Table):
     stations: list[StationLoad]
     withheld: Withheld | None = None
     pools: list[PoolLoad] = Field(default_factory=list)
+    decisions: DecisionCounts | None = None
 
     @model_validator(mode="after")
     def _check(self) -> BrainMetrics:
