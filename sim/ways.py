@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.plan import Choice, Plan, route
+from sim.local_alternates import LivePlan
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,11 @@ def ways(network: Network, plan: Plan | None, source: int, target: int) -> Ways 
     """
     if plan is None:
         return None
-    choice = plan.choice(int(network.node_group[source]), int(network.node_group[target]))
+    # A plan speaks of groups; what is down may be one endpoint's own access line.
+    if isinstance(plan, LivePlan):
+        choice = plan.between(source, target)
+    else:
+        choice = plan.choice(int(network.node_group[source]), int(network.node_group[target]))
     if choice is None:
         return None
     place = f"plan {network.node_name[source]} > {network.node_name[target]}"
