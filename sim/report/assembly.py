@@ -17,7 +17,7 @@ REPORT_FILE: Final = "report.html"
 # Pages by name: the file of their sections, what they draw with, the section that comes first.
 FRAME: Final = ("texts.js", "format.js", "parts.js", "look.js", "frame.js")
 SCRIPTS: Final = {
-    "replay": (*FRAME, "week_chart.js", "charts.js", "map.js", "page.js"),
+    "replay": (*FRAME, "week_chart.js", "charts.js", "map.js", "decisions.js", "page.js"),
     "brain": (*FRAME, "week_chart.js", "brain_texts.js", "brain_charts.js", "brain_page.js"),
 }
 FIRST: Final = {"replay": "verdict", "brain": "classes"}

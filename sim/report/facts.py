@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 
 from router_core.units import HOUR_NS
 from router_core.vocabulary import Level, Mode, StationRole
+from sim.decision_log import read_decisions
+from sim.report.decision_facts import decision_words, log_facts
 from sim.report.province_map import ProvinceMap, province_map
 from sim.report.slot_loads import (
     QUEUE_STEPS_MAX,
@@ -48,6 +51,14 @@ def report_facts(folder: Path) -> dict[str, Any]:
     waiting = [
         queues(worst, read_station_slots(folder, brain, slots, stations), slots, queue_step) for brain in run.brains
     ]
+    pools = {pool.name: pool.label_zh for of in metrics for pool in of.pools}
+    logs = [
+        log_facts(
+            read_decisions(folder, of.brain, of.ended_ns), network, partial(_station_label, network), pools,
+            run.slot_ns, slots,
+        )
+        for of in metrics
+    ]  # fmt: skip
     # Prepared brains of one run carry out the same plan.
     plan = next((found for brain in run.brains if (found := read_plan(folder, brain))), None)
     return {
@@ -57,9 +68,10 @@ def report_facts(folder: Path) -> dict[str, Any]:
         "slots": slots,
         "modes": [word(mode) for mode in Mode],
         "brains": [
-            _brain_facts(of, network, read_pairs(folder, of.brain), load)
-            for of, load in zip(metrics, loads, strict=True)
+            _brain_facts(of, network, read_pairs(folder, of.brain), load) | {"log": log}
+            for of, load, log in zip(metrics, loads, logs, strict=True)
         ],
+        "decision_words": decision_words() if any(logs) else None,
         "map": _map_facts(province, loads, map_step),
         "bars": _bar_facts(network, loads, window * run.slot_ns),
         "queues": {

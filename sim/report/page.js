@@ -10,12 +10,14 @@ const STEERED = BRAINS.filter((brain) => brain.withheld || brain.pools.length);
 const HELD = BRAINS.some((brain) => brain.withheld);
 const LENT = BRAINS.some((brain) => brain.pools.length);
 const PREPARED = STEERED.length > 0 || FACTS.plan !== null;
-const SECTIONS = ["verdict", "map", "tides", "tails", "stations", "pairs", ...(PREPARED ? ["prepared"] : []), "ledger", "provenance"];
+const LOGGED = BRAINS.filter((brain) => brain.log);
+const SECTIONS = ["verdict", "map", "tides", ...(LOGGED.length ? ["decisions"] : []), "tails", "stations", "pairs", ...(PREPARED ? ["prepared"] : []), "ledger", "provenance"];
 const PAPER = { "chart-map": { width: 430, height: 540 } };
 const state = {
   language: readersLanguage(),
   brain: 0, step: 0, carrier: "all", mode: "all", zoom: { start: 0, end: 100 }, playing: null,
   measure: "peak_mean", pool: "all",
+  log: Math.max(0, BRAINS.findIndex((brain) => brain.log)), kind: "all", find: "", sinceMs: null, page: 0, logZoom: { start: 0, end: 100 },
 };
 
 function share(part, whole) { return whole ? percent(part / whole) : percent(0); }
@@ -203,6 +205,7 @@ function drawCharts() {
   drawTail();
   draw("chart-stations", stationOption(), text("stations.describe"));
   draw("chart-queues", queueOption(), text("queues.describe"));
+  if (LOGGED.length) drawDecisions();
   if (HELD) draw("chart-held", overTimeOption(heldAt), text("prepared.describe", text("prepared.held")));
   if (LENT) draw("chart-lent", overTimeOption(lentAt), text("prepared.describe", text("prepared.lent")));
   if (FACTS.plan !== null) drawPlan();
@@ -217,6 +220,7 @@ function render() {
   momentPanel();
   fill("tide-legend", FACTS.modes.map((mode, index) => swatch(word("modes", mode), `var(--mode-${index})`)),
     BRAINS.map((brain, index) => stroke(text("tides.delivered", brain.name), tone(index), dash(index))));
+  decisions();
   tailControls();
   brainLegend("tail-legend");
   completionTable();
@@ -261,6 +265,7 @@ function listen() {
   byId("zoom-in").addEventListener("click", () => zoomBy(1 / 1.5));
   byId("zoom-out").addEventListener("click", () => zoomBy(1.5));
   byId("zoom-all").addEventListener("click", () => zoomBy(1000));
+  if (LOGGED.length) listenDecisions();
   frameListen(SECTIONS[0], render, drawCharts, PAPER);
 }
 

@@ -19,7 +19,8 @@ function tone(index) { return `var(--brain-${index % 6})`; }
 function token(name) { return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim(); }
 function brainColour(index) { return token(`brain-${index % 6}`); }
 const DASHES = ["solid", "dashed", "dotted"];
-function dash(index) { return DASHES[index % DASHES.length]; }
+// Brains of one colour, six apart, differ in their dashes.
+function dash(index) { return DASHES[(index + Math.floor(index / 6)) % DASHES.length]; }
 
 // Buttons of which one is pressed.
 function segments(id, label, choices, chosen, choose) {
