@@ -15,6 +15,16 @@ from router_core.units import HOUR_NS
 from strategies.brain import TelemetryArrived
 
 
+def others_share(network: Network, event: TelemetryArrived) -> NDArray[np.float64]:
+    """Share of each line that others took in a window, (L,); with an agent's error it may lie outside 0..1.
+
+    It is ``utilisation - own bytes * ps_per_byte / (servers * window)``; `LineMonitor` says what that gets wrong.
+    """
+    station = network.line_station
+    ns_per_byte = network.station_ps_per_byte[station] / 1_000 / network.station_servers[station]
+    return np.asarray(event.utilisation[station] - event.served_bytes[station] * ns_per_byte / event.window_ns)
+
+
 class LineMonitor:
     """Turns telemetry into the share of each line that others took, as hourly means.
 
@@ -42,10 +52,9 @@ class LineMonitor:
         hour = begin.replace(minute=0, second=0, microsecond=0)
         self._grid = TimeGrid(hour, HOUR_NS, 0)
         self._offset_ns = round((begin - hour).total_seconds() * 1e6) * 1_000
+        self._network = network
         self._stations = network.station_count
         self._station = network.line_station
-        # Share of a line's time that a byte takes, times the window's nanoseconds.
-        self._ns_per_byte = network.station_ps_per_byte[self._station] / 1_000 / network.station_servers[self._station]
         self._share_ns: dict[int, NDArray[np.float64]] = {}
         self._known_ns: dict[int, int] = {}
 
@@ -63,8 +72,7 @@ class LineMonitor:
                 raise BadInputError(f"telemetry.{name}", f"must have one value for each of {self._stations}", found)
         if not 0 < event.window_ns <= event.observed_ns:
             raise BadInputError("telemetry.window_ns", f"must lie in 1..{event.observed_ns}", event.window_ns)
-        own = event.served_bytes[self._station] * self._ns_per_byte / event.window_ns
-        others = event.utilisation[self._station] - own
+        others = others_share(self._network, event)
         wrong = ~np.isfinite(others)
         if wrong.any():
             station = int(self._station[wrong.argmax()])

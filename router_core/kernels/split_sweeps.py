@@ -627,3 +627,230 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
     fill_load(pair_start, path_start, path_station, unit_load, demand, shares, load)
     value, fees = _delays(load, curve), _fees(pair_start, start, stay, shares)
     return value, fees, min(best_bound, value + fees), sweep
+
+
+@njit(cache=True)
+def _marginal(path, pair, path_start, path_station, unit_load, demand, curve, load):  # type: ignore[no-untyped-def]
+    """What the rest of the world and the pair itself would pay for one more share of a pair on a path."""
+    total = 0.0
+    for k in range(path_start[path], path_start[path + 1]):
+        s = path_station[k]
+        _, slope, _ = _delay(load[s], curve, s)
+        for r in range(len(unit_load)):
+            total += slope * unit_load[r, s] * demand[r, pair]
+    return total
+
+
+@njit(cache=True)
+def _moved(amount, pair, size, station, times, lose, unit_load, demand, load):  # type: ignore[no-untyped-def]
+    """Move `amount` of a pair's share between two paths that differ by the listed stations."""
+    for k in range(size):
+        s = station[k]
+        sign = -amount if k < lose else amount
+        for r in range(len(unit_load)):
+            load[s] += sign * times[k] * unit_load[r, s] * demand[r, pair]
+
+
+@njit(cache=True)
+def delay_moves(  # noqa: PLR0912 - one loop nest
+    listed: NDArray[np.int64],
+    pair_start: NDArray[np.int64],
+    path_start: NDArray[np.int64],
+    path_station: NDArray[np.int32],
+    open_path: NDArray[np.bool_],
+    unit_load: NDArray[np.float64],
+    demand: NDArray[np.float64],
+    curve: NDArray[np.float64],
+    gain_min: float,
+    step_max: float,
+    rounds_max: int,
+    load: NDArray[np.float64],
+    shares: NDArray[np.float64],
+) -> int:
+    """Move shares of the listed pairs from their dearest path to their cheapest, each knowing what those before did.
+
+    A step of the delay sweeps for few pairs, with limits: a pair moves only where that gains a part of what its path
+    costs, and no more than so much of its demand; its closed paths are left at once and whole.
+
+    Parameters
+    ----------
+    listed : int64 (k,)
+        Pairs, in the order in which they may move.
+    pair_start : int64 (D + 1,)
+    path_start : int64 (P + 1,)
+    path_station : int32 (K,)
+    open_path : bool (P,)
+        Paths that may be taken.
+    unit_load : float64 (R, S)
+        Finite.
+    demand : float64 (R, D)
+    curve : float64 (4, S)
+        As in `delay_sweeps`.
+    gain_min : float
+        The cheapest path must cost less than the dearest that is used by more than this part of its own cost.
+    step_max : float
+        Share of a pair that may move from path to path, beside what leaves closed ones.
+    rounds_max : int
+        Shifts a pair.
+    load : float64 (S,)
+        Utilisation by all demand together; kept up.
+    shares : float64 (P,)
+        Changed in place.
+
+    Returns
+    -------
+    int
+        How many pairs moved.
+    """
+    stations = unit_load.shape[1]
+    size_max = 0
+    for path in range(len(shares)):
+        size_max = max(size_max, path_start[path + 1] - path_start[path])
+    visits = np.zeros(stations, np.int32)
+    station, times = np.empty(2 * size_max, np.int64), np.empty(2 * size_max, np.int64)
+    moved = 0
+    for pair in listed:
+        first, last = pair_start[pair], pair_start[pair + 1]
+        left, changed = step_max, False
+        for _ in range(rounds_max + (last - first)):
+            dear, cheap, closed = -1, -1, -1
+            dearest, cheapest = -1.0, np.inf
+            for path in range(first, last):
+                if not open_path[path]:
+                    if shares[path] > 0.0:
+                        closed = path
+                    continue
+                cost = _marginal(path, pair, path_start, path_station, unit_load, demand, curve, load)
+                if cost < cheapest:
+                    cheap, cheapest = path, cost
+                if shares[path] > 0.0 and cost > dearest:
+                    dear, dearest = path, cost
+            if cheap < 0:
+                break
+            if closed >= 0:
+                lose, size = _difference(closed, cheap, path_start, path_station, visits, station, times)
+                amount = shares[closed]
+                _moved(amount, pair, size, station, times, lose, unit_load, demand, load)
+                shares[cheap] += amount
+                shares[closed] = 0.0
+                changed = True
+                continue
+            if dear < 0 or dear == cheap or left <= 0.0 or dearest <= cheapest * (1.0 + gain_min):
+                break
+            lose, size = _difference(dear, cheap, path_start, path_station, visits, station, times)
+            amount = min(shares[dear], left)
+            # Halve until what moves does not find its new path dearer than the one it left: convex, so this ends at
+            # the balance or before it.
+            for _halving in range(12):
+                _moved(amount, pair, size, station, times, lose, unit_load, demand, load)
+                there = _marginal(cheap, pair, path_start, path_station, unit_load, demand, curve, load)
+                here = _marginal(dear, pair, path_start, path_station, unit_load, demand, curve, load)
+                if there <= here * (1.0 + gain_min):
+                    break
+                _moved(-amount, pair, size, station, times, lose, unit_load, demand, load)
+                amount *= 0.5
+            else:
+                break
+            shares[cheap] += amount
+            shares[dear] = 0.0 if amount >= shares[dear] else shares[dear] - amount
+            left -= amount
+            changed = True
+        if changed:
+            moved += 1
+    return moved
+
+
+@njit(cache=True)
+def _carry(path, pair, amount, path_start, path_station, unit_load, demand, load):  # type: ignore[no-untyped-def]
+    """Put `amount` of a pair's share on a path."""
+    if amount != 0.0:
+        for k in range(path_start[path], path_start[path + 1]):
+            s = path_station[k]
+            for r in range(len(unit_load)):
+                load[s] += amount * unit_load[r, s] * demand[r, pair]
+
+
+@njit(cache=True)
+def delay_returns(
+    listed: NDArray[np.int64],
+    pair_start: NDArray[np.int64],
+    path_start: NDArray[np.int64],
+    path_station: NDArray[np.int32],
+    unit_load: NDArray[np.float64],
+    demand: NDArray[np.float64],
+    curve: NDArray[np.float64],
+    home: NDArray[np.float64],
+    loss_max: float,
+    step: float,
+    load: NDArray[np.float64],
+    shares: NDArray[np.float64],
+) -> int:
+    """Move shares of the listed pairs a step towards their home shares, where that costs no more than a part.
+
+    Parameters
+    ----------
+    home : float64 (P,)
+        Where they belong; only on paths that may be taken.
+    loss_max : float
+        The shares after the step may cost more than those before by no more than this part of it.
+    step : float
+        Part of the way home; 1: all of it.
+    others
+        As in `delay_moves`.
+
+    Returns
+    -------
+    int
+        How many pairs moved.
+    """
+    moved = 0
+    for pair in listed:
+        first, last = pair_start[pair], pair_start[pair + 1]
+        for path in range(first, last):
+            _carry(path, pair, step * (home[path] - shares[path]), path_start, path_station, unit_load, demand, load)
+        # Judged at the loads after the step: who goes home to a busy station finds it so.
+        here, there = 0.0, 0.0
+        for path in range(first, last):
+            cost = _marginal(path, pair, path_start, path_station, unit_load, demand, curve, load)
+            here += shares[path] * cost
+            there += (shares[path] + step * (home[path] - shares[path])) * cost
+        if there <= here * (1.0 + loss_max):
+            for path in range(first, last):
+                shares[path] += step * (home[path] - shares[path])
+            moved += 1
+        else:
+            for path in range(first, last):
+                back = -step * (home[path] - shares[path])
+                _carry(path, pair, back, path_start, path_station, unit_load, demand, load)
+    return moved
+
+
+@njit(cache=True)
+def path_costs(
+    path_start: NDArray[np.int64],
+    path_station: NDArray[np.int32],
+    path_pair: NDArray[np.int32],
+    price: NDArray[np.float64],
+    demand: NDArray[np.float64],
+    marked: NDArray[np.bool_],
+    cost: NDArray[np.float64],
+    passes: NDArray[np.bool_],
+) -> None:
+    """Fill `cost` (P,) with what all of its pair's demand (R, D) would pay on each path at prices (R, S).
+
+    And `passes` (P,) with whether a path passes a station that is `marked` (S,).
+    """
+    for path in range(len(cost)):
+        total, found = 0.0, False
+        for r in range(len(price)):
+            amount = demand[r, path_pair[path]]
+            if amount > 0.0:
+                priced = 0.0
+                for k in range(path_start[path], path_start[path + 1]):
+                    priced += price[r, path_station[k]]
+                total += amount * priced
+        for k in range(path_start[path], path_start[path + 1]):
+            if marked[path_station[k]]:
+                found = True
+                break
+        cost[path], passes[path] = total, found

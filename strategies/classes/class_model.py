@@ -193,11 +193,22 @@ class ClassModel:
             If a mode, kind or priority is none.
         """
         columns = exchanges.source, exchanges.target, exchanges.mode, exchanges.kind, exchanges.priority
-        found = self.find(*columns)
+        return self.classify_relations(*columns)
+
+    def classify_relations(
+        self,
+        source: NDArray[np.integer],
+        target: NDArray[np.integer],
+        mode: NDArray[np.integer],
+        kind: NDArray[np.integer],
+        priority: NDArray[np.integer],
+    ) -> NDArray[np.int16]:
+        """Return the class of each of these relations, (n,); as `classify`."""
+        found = self.find(source, target, mode, kind, priority)
         known = self.relation_class[np.maximum(found, 0)] if len(self.relation_class) else found.astype(np.int16)
         if len(found) and found.min() >= 0:
             return known
-        return np.where(found >= 0, known, self._way_class[_way(*columns[2:])])
+        return np.where(found >= 0, known, self._way_class[_way(mode, kind, priority)])
 
     def find(
         self,

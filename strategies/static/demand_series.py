@@ -68,6 +68,28 @@ class DemandSeries:
             raise BadInputError(f"demand of {name}", "must be of a pair of the path set", None)
         return pair
 
+    def find(
+        self,
+        groups: int,
+        source_group: NDArray[np.integer],
+        target_group: NDArray[np.integer],
+        demand_class: NDArray[np.integer],
+    ) -> NDArray[np.int64]:
+        """Series of each of these pairs of groups, of so many groups, and classes, -1 where there is none."""
+
+        def key(
+            source: NDArray[np.integer], target: NDArray[np.integer], kind: NDArray[np.integer]
+        ) -> NDArray[np.int64]:
+            pair = source.astype(np.int64) * groups + target
+            return np.asarray(pair * self.class_count + kind)
+
+        wanted = key(source_group, target_group, demand_class)
+        known = key(self.source_group, self.target_group, self.demand_class)
+        if not len(known):
+            return np.full(len(wanted), -1, dtype=np.int64)
+        place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+        return np.where(known[place] == wanted, place, -1)
+
     def parts(self) -> tuple[Document, Arrays]:
         """Return the series as plain data; `from_parts` makes them again."""
         return {"class_count": self.class_count}, {name: getattr(self, name) for name in _ARRAYS}

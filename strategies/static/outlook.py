@@ -133,19 +133,8 @@ def _series_of(
     network: Network, series: DemandSeries, later: DemandHistory, relation_class: NDArray[np.integer]
 ) -> NDArray[np.int64]:
     """Series of each relation, -1 where there is none."""
-    groups = len(network.groups)
-
-    def key(source: NDArray[np.integer], target: NDArray[np.integer], kind: NDArray[np.integer]) -> NDArray[np.int64]:
-        pair = source.astype(np.int64) * groups + target
-        return np.asarray(pair * series.class_count + kind)
-
-    relations = later.relations
-    wanted = key(network.node_group[relations.source], network.node_group[relations.target], relation_class)
-    known = key(series.source_group, series.target_group, series.demand_class)
-    if not len(known):
-        return np.full(len(wanted), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return np.where(known[place] == wanted, place, -1)
+    relations, group = later.relations, network.node_group
+    return series.find(len(network.groups), group[relations.source], group[relations.target], relation_class)
 
 
 def _score(came: NDArray[np.float64], median: NDArray[np.float64], upper: NDArray[np.float64], missed: float) -> Score:

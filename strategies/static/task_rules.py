@@ -24,6 +24,13 @@ class Classifier(Protocol):
         ...
 
 
+def longest_hold_ns(tasks: Exchanges, of_lead: float) -> NDArray[np.int64]:
+    """Longest hold of each task that leaves enough of its lead, (n,); without a deadline there is no limit."""
+    lead_ns = np.maximum(tasks.deadline_ns - tasks.submitted_ns, 0)
+    limit_ns = (lead_ns * of_lead).astype(np.int64)
+    return np.where(tasks.deadline_ns == NO_DEADLINE, np.iinfo(np.int64).max, limit_ns)
+
+
 class TaskRules:
     """`Handling` of one slot of a plan.
 
@@ -44,14 +51,14 @@ class TaskRules:
 
     def handle(self, tasks: Exchanges, first_id: int) -> Handled:
         """Draw each task's hold by its id from the weights of its class, within what its deadline allows."""
-        kind = self._classes.classify(tasks)
+        return self.handle_classes(tasks, first_id, self._classes.classify(tasks))
+
+    def handle_classes(self, tasks: Exchanges, first_id: int, kind: NDArray[np.int16]) -> Handled:
+        """Do as `handle` where the class of each task is known, (n,)."""
         hold_ns = np.zeros(len(tasks), dtype=np.int64)
         waiting = np.flatnonzero(self._waits[kind])
         if len(waiting):
             ticket = spread_many(first_id + waiting, SALT, WEIGHT_TOTAL)
             lag_ns = self._lag_ns[(ticket[:, None] >= self._upto[kind[waiting]]).sum(axis=1)]
-            deadline_ns = tasks.deadline_ns[waiting]
-            lead_ns = np.maximum(deadline_ns - tasks.submitted_ns[waiting], 0)
-            limit_ns = (lead_ns * self._hold_of_lead).astype(np.int64)
-            hold_ns[waiting] = np.where(deadline_ns == NO_DEADLINE, lag_ns, np.minimum(lag_ns, limit_ns))
+            hold_ns[waiting] = np.minimum(lag_ns, longest_hold_ns(tasks[waiting], self._hold_of_lead))
         return Handled(hold_ns, self._priority[kind])

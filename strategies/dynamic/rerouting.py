@@ -1,0 +1,290 @@
+"""Routes of the moment: few pairs leave the planned ways where there is cause, and go home when there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.delay_cost import delay_cost
+from router_core.kernels.split_sweeps import delay_moves, delay_returns, fill_load, path_costs
+from router_core.network import Network
+from router_core.paths.path_set import PathSet
+from router_core.paths.platform_load import platform_unit_load
+from router_core.table.weights import whole_weights
+from strategies.dynamic.setting import DynamicSetting
+from strategies.static.slot_planner import AVAILABLE_MIN
+from strategies.static.week_plan import WEIGHT_TOTAL
+
+# Sizes of chunks vary much: most are small, some are whole chunks of a file.
+MEAN_BYTES: Final = 1e6
+SQUARED_VARIATION: Final = 4.0
+# Shifts of a pair in a step.
+ROUNDS_MAX: Final = 3
+# What a pair may lose by going home: it gives up a better way for the planned one, which is no reason to stay away.
+HOME_LOSS_MAX: Final = 0.02
+NEVER_NS: Final = -(2**62)
+
+
+@dataclass(frozen=True, eq=False)
+class Situation:
+    """What the stations can do at the moment.
+
+    Attributes
+    ----------
+    demand : float64 (2, D)
+        Exchanges and bytes a second of each pair of groups.
+    available : float64 (L,)
+        Share of each line that other users leave, in (0, 1].
+    borrowed : int (S,)
+        Servers that stations have beside their own.
+    up : bool (S,)
+    """
+
+    demand: NDArray[np.float64]
+    available: NDArray[np.float64]
+    borrowed: NDArray[np.integer]
+    up: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Rerouted:
+    """What a step changed.
+
+    Attributes
+    ----------
+    pairs : int64 (k,)
+        Whose weights changed, ascending.
+    left, returned : int
+        How many of them moved for a better way, and towards home.
+    peak_before, peak : float
+        Utilisation of the busiest station that is up, by the model.
+    delay_before_s, delay_s : float
+        Delay that arises in a second, summed over all chunks [s].
+    load : float64 (S,)
+        Utilisation after the step.
+    """
+
+    pairs: NDArray[np.int64]
+    left: int
+    returned: int
+    peak_before: float
+    peak: float
+    delay_before_s: float
+    delay_s: float
+    load: NDArray[np.float64]
+
+
+class Rerouting:
+    """Keeps the weights in force, and what is planned.
+
+    A pair may leave the planned ways only for a cause: one of the stations on the ways that it uses is busy or down.
+    All such pairs are priced at what their move would do to all others (marginal delay), and those that gain most
+    move, one after the other, each knowing what those before it did: so they do not herd, however old the picture is.
+    A way that lost traffic gets none back for a while. Without cause a pair goes home, step by step.
+
+    Parameters
+    ----------
+    network : Network
+    paths : PathSet
+        Of ``space_of_network(network)``.
+    setting : DynamicSetting
+    """
+
+    def __init__(self, network: Network, paths: PathSet, setting: DynamicSetting) -> None:
+        self._network = network
+        self._paths = paths
+        self._setting = setting
+        self._unit = platform_unit_load(network)
+        self._station = paths.path_station.astype(np.uint32)
+        self._start = paths.path_start.astype(np.uint64)
+        self._home = np.zeros(paths.path_count, dtype=np.int32)
+        self.weights: NDArray[np.int32] = self._home.copy()
+        self._lost_ns = np.full(paths.path_count, NEVER_NS, dtype=np.int64)
+        self._off: NDArray[np.bool_] = np.zeros(paths.pair_count, dtype=np.bool_)
+        self._connected = np.diff(paths.pair_start) > 0
+
+    @property
+    def away(self) -> NDArray[np.int64]:
+        """Pairs that are not on the planned ways, ascending."""
+        return np.flatnonzero(self._off)
+
+    def set_home(self, weights: NDArray[np.integer]) -> None:
+        """Let this be planned from now on, (P,); pairs that are on the planned ways stay on them."""
+        home = weights.astype(np.int32)
+        at_home = ~self._off[self._paths.path_pair]
+        self.weights = np.where(at_home, home, self.weights).astype(np.int32)
+        self._home = home
+        self._note_off()
+
+    def unit_load(self, situation: Situation) -> NDArray[np.float64]:
+        """Utilisation of each station by one exchange, and one byte, a second, (2, S), as things are."""
+        network = self._network
+        own = network.station_servers
+        result = self._unit * (own / (own + situation.borrowed))
+        result[:, network.line_station] /= np.maximum(situation.available, AVAILABLE_MIN)
+        return np.asarray(result)
+
+    def loads(
+        self, unit_load: NDArray[np.float64], demand: NDArray[np.float64], shares: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Utilisation of every station by a demand (2, D), (S,)."""
+        load = np.empty((1, unit_load.shape[1]))
+        fill_load(self._paths.pair_start, self._start, self._station, unit_load, demand[None], shares, load)
+        return np.asarray(load[0])
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """Shares (P,) in force."""
+        return np.asarray(self.weights / float(WEIGHT_TOTAL))
+
+    def step(self, now_ns: int, situation: Situation, *, leave: bool = True) -> Rerouted:
+        """Do a control step.
+
+        Parameters
+        ----------
+        now_ns : int
+        situation : Situation
+        leave : bool
+            Whether pairs may leave the planned ways for better ones; from stations that are down they go in any case.
+        """
+        paths, setting = self._paths, self._setting
+        unit_load = self.unit_load(situation)
+        cost = delay_cost(
+            self._network, MEAN_BYTES, SQUARED_VARIATION, available=np.clip(situation.available, AVAILABLE_MIN, 1.0)
+        )
+        curve = np.stack((cost.linear, cost.queue, cost.power, cost.bend))
+        before = self.shares
+        shares = before.copy()
+        load = self.loads(unit_load, situation.demand, shares)
+        value, slope, _ = cost.terms(load)
+        up = situation.up
+        peak_before, delay_before = float(load[up].max(initial=0.0)), float(value.sum())
+        whole = self._open_paths(up)
+        resting = self._lost_ns > now_ns - setting.settle_ns
+
+        left = 0
+        listed = self._with_cause(load, shares, whole, unit_load * slope, situation.demand, leave=leave)
+        if len(listed):
+            # A way that rests may be taken where nothing else is left: down is worse than to and fro.
+            free = whole & ~resting
+            none_free = np.bincount(paths.path_pair[free], minlength=paths.pair_count) == 0
+            takes = free | (whole & none_free[paths.path_pair])
+            left = delay_moves(
+                listed, paths.pair_start, paths.path_start, paths.path_station, takes, unit_load,
+                situation.demand, curve, setting.gain_min, setting.step_max if leave else 0.0, ROUNDS_MAX, load, shares,
+            )  # fmt: skip
+        returned = 0
+        home = self._home / float(WEIGHT_TOTAL)
+        listed = self._without_cause(whole, resting, listed)
+        if len(listed):
+            loss = HOME_LOSS_MAX if leave else np.inf
+            returned = delay_returns(
+                listed, paths.pair_start, paths.path_start, paths.path_station, unit_load, situation.demand, curve,
+                home, loss, setting.return_step, load, shares,
+            )  # fmt: skip
+        pairs = self._take(now_ns, before, shares)
+        load = self.loads(unit_load, situation.demand, self.shares) if len(pairs) else load
+        return Rerouted(
+            pairs=pairs,
+            left=left,
+            returned=returned,
+            peak_before=peak_before,
+            peak=float(load[up].max(initial=0.0)),
+            delay_before_s=delay_before,
+            delay_s=float(cost.value(load).sum()),
+            load=load,
+        )
+
+    def choice_weights(self, pair: int) -> tuple[int, ...]:
+        """Weights of a pair's ways, in the order of its paths."""
+        return tuple(self.weights[self._paths.pair_start[pair] : self._paths.pair_start[pair + 1]].tolist())
+
+    def _open_paths(self, up: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which paths pass no station that is down, (P,); all of a pair's where none does."""
+        if up.all():
+            return np.ones(self._paths.path_count, dtype=np.bool_)
+        path = np.repeat(np.arange(self._paths.path_count), np.diff(self._paths.path_start))
+        down = np.bincount(path, ~up[self._paths.path_station], self._paths.path_count) > 0
+        closed = np.bincount(self._paths.path_pair[~down], minlength=self._paths.pair_count) == 0
+        return np.asarray(~down | closed[self._paths.path_pair])
+
+    def _with_cause(
+        self,
+        load: NDArray[np.float64],
+        shares: NDArray[np.float64],
+        whole: NDArray[np.bool_],
+        price: NDArray[np.float64],
+        demand: NDArray[np.float64],
+        *,
+        leave: bool,
+    ) -> NDArray[np.int64]:
+        """Pairs that use a way over a busy station, or one that is down; those that gain most come first."""
+        paths, setting = self._paths, self._setting
+        used = shares > 0
+        lost = np.unique(paths.path_pair[used & ~whole]).astype(np.int64)
+        busy = load > setting.busy
+        if not leave or not busy.any():
+            return lost
+        cost, touched = np.empty(paths.path_count), np.empty(paths.path_count, dtype=np.bool_)
+        path_costs(paths.path_start, paths.path_station, paths.path_pair, price, demand, busy, cost, touched)
+        connected = self._connected
+        best = np.full(paths.pair_count, np.inf)
+        firsts = paths.pair_start[:-1][connected]
+        if not len(firsts):
+            return lost
+        best[connected] = np.minimum.reduceat(np.where(whole, cost, np.inf), firsts)
+        paid = np.zeros(paths.pair_count)
+        paid[connected] = np.add.reduceat(shares * cost, firsts)
+        caused = np.zeros(paths.pair_count, dtype=np.bool_)
+        caused[paths.path_pair[used & touched]] = True
+        gain = paid - best
+        movable = np.flatnonzero(caused & (paid > best * (1.0 + setting.gain_min)) & (gain > 0))
+        order = movable[np.argsort(-gain[movable], kind="stable")][: setting.pairs_max]
+        return np.concatenate((lost, order[~np.isin(order, lost)])).astype(np.int64)
+
+    def _without_cause(
+        self, whole: NDArray[np.bool_], resting: NDArray[np.bool_], moved: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Pairs away from home that may go there: its ways are open and at rest no more."""
+        paths = self._paths
+        away = self._off.copy()
+        away[moved] = False
+        if not away.any():
+            return np.empty(0, dtype=np.int64)
+        gains = self._home > self.weights
+        barred = gains & (resting | ~whole) | (~whole & (self._home > 0))
+        away[paths.path_pair[barred]] = False
+        return np.flatnonzero(away).astype(np.int64)
+
+    def _take(self, now_ns: int, before: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Let the new shares be in force, as whole weights; return the pairs that changed."""
+        paths = self._paths
+        pairs = np.unique(paths.path_pair[shares != before]).astype(np.int64)
+        if not len(pairs):
+            return pairs
+        weights = self.weights.copy()
+        rows = np.flatnonzero(np.isin(paths.path_pair, pairs))
+        starts = np.concatenate(([0], np.cumsum(np.diff(paths.pair_start)[pairs])))
+        clean = np.maximum(shares[rows], 0.0)
+        sums = np.add.reduceat(clean, starts[:-1])
+        weights[rows] = whole_weights(clean / np.repeat(sums, np.diff(starts)), starts, WEIGHT_TOTAL)
+        # The last few thousandths of the way home are not worth a step each.
+        near = np.abs(weights - self._home) <= HOME_NEAR
+        close = np.bincount(paths.path_pair[rows], ~near[rows], paths.pair_count) == 0
+        snap = rows[close[paths.path_pair[rows]]]
+        weights[snap] = self._home[snap]
+        self._lost_ns[weights < self.weights] = now_ns
+        changed = np.unique(paths.path_pair[weights != self.weights]).astype(np.int64)
+        self.weights = weights
+        self._note_off()
+        return changed
+
+    def _note_off(self) -> None:
+        self._off = np.zeros(self._paths.pair_count, dtype=np.bool_)
+        self._off[self._paths.path_pair[self.weights != self._home]] = True
+
+
+HOME_NEAR: Final = WEIGHT_TOTAL // 50

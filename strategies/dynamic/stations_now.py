@@ -1,0 +1,55 @@
+"""What stations are busy with at the moment, as telemetry tells it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from router_core.loads import server_time
+from router_core.network import Network
+from router_core.units import SECOND_NS
+from strategies.brain import TelemetryArrived
+from strategies.line_monitor import others_share
+
+# An agent's noise is a few per cent, and others' use of a line changes within minutes.
+MEMORY_S: Final = 150.0
+# Of a chunk that waits; nobody counts the bytes of a queue.
+WAITING_BYTES: Final = 1e6
+
+
+class StationsNow:
+    """Running means of telemetry.
+
+    Parameters
+    ----------
+    network : Network
+
+    Attributes
+    ----------
+    others : float64 (L,)
+        Share of each line that other users take, 0..1.
+    work : float64 (S,)
+        Server time that each station spends [s/s].
+    backlog_s : float64 (S,)
+        Time that all servers of a station would take for what waits there [s].
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._weight = 0.0
+        self.others: NDArray[np.float64] = np.zeros(network.line_count)
+        self.work: NDArray[np.float64] = np.zeros(network.station_count)
+        self.backlog_s: NDArray[np.float64] = np.zeros(network.station_count)
+        self._service_s = server_time(network, 1.0, WAITING_BYTES)
+
+    def observe(self, event: TelemetryArrived, borrowed: NDArray[np.integer]) -> None:
+        """Take in a sample; `borrowed` (S,) servers are there beside the stations' own."""
+        window_s = event.window_ns / SECOND_NS
+        self._weight = self._weight * float(np.exp(-window_s / MEMORY_S)) + window_s
+        new = window_s / self._weight
+        servers = self._network.station_servers + borrowed
+        self.others += new * (np.clip(others_share(self._network, event), 0.0, 1.0) - self.others)
+        self.work += new * (event.utilisation * servers - self.work)
+        self.backlog_s = event.waiting * self._service_s / servers
