@@ -13,14 +13,15 @@ from threadpoolctl import threadpool_limits
 
 from exchange_router import console, provenance
 from exchange_router.evaluate_tables import evaluate_tables
-from exchange_router.options import AsJson
+from exchange_router.options import AsJson, Seed
 from router_core.errors import BadInputError
 from sim.evaluation.evaluate import evaluate as evaluate_brains
 from sim.evaluation.matrix_task import INVERSE_CAPACITY, METRICS, matrix_task
 from sim.evaluation.path_choice import DEFAULT_PATHS, PATH_KINDS, named_paths, parse_paths
+from sim.evaluation.rounds import ROUNDS_MAX, ProbeRounds
 from sim.evaluation.score_table import check_place, rows_of, write_table
 from sim.evaluation.window import window
-from strategies.matrix_brain import MatrixSetting
+from strategies.matrix_brain import MatrixSetting, ProbingBrain
 from strategies.registry import MATRIX_BRAINS, make_matrix_brain
 from traces.matrices import Clock, MatrixSeries, has_times, read_series
 
@@ -59,6 +60,20 @@ def evaluate(
     gap: Annotated[
         float, typer.Option(help="How far from its bound a solved split may be, relatively.  求解允许的相对差距。")
     ] = 0.001,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            help=f"Probe rounds of each matrix, 1..{ROUNDS_MAX}, for a brain that probes.  每个矩阵的探测轮数。"
+        ),
+    ] = ProbeRounds.rounds,
+    noise: Annotated[
+        float, typer.Option(help="Noise of each particle's delay, relatively.  测试粒子时延的相对噪声。")
+    ] = ProbeRounds.noise,
+    loss: Annotated[float, typer.Option(help="Share of particles that are lost.  测试粒子丢失率。")] = ProbeRounds.loss,
+    seed: Seed = ProbeRounds.seed,
+    scale_optimum: Annotated[
+        float | None, typer.Option(help="Scale each matrix so that its optimum is this.  按最优利用率缩放各矩阵。")
+    ] = None,
     start: Annotated[
         str | None, typer.Option(help="Begin (UTC) of a series that states no times.  无时间序列的起点。")
     ] = None,
@@ -72,7 +87,8 @@ def evaluate(
 ) -> None:
     """Score brains on a series of matrices, against the optimum of each.  用实测矩阵序列评估策略与最优的差距。"""
     names = list(dict.fromkeys(brain or list(MATRIX_BRAINS)))
-    _check(names, paths, metric, capacity_mbps, gap, out)
+    _check(names, paths, metric, capacity_mbps, gap, scale_optimum, out)
+    probes = _option(ProbeRounds, rounds, noise, loss, seed)
     begin, end = _moment("--score-from", score_from), _moment("--score-to", score_to)
     series, dated = _read(matrices, start, step_s)
     chosen = _option(window, series.t_utc, begin, end, every=every, count=count)
@@ -82,7 +98,11 @@ def evaluate(
     started = time.perf_counter()
     # Sums of several threads would differ in the last bit from machine to machine.
     with console.bars() as bars, threadpool_limits(1):
-        found = evaluate_brains(task, [make_matrix_brain(name, setting) for name in names], chosen, bars.update)
+        brains = [make_matrix_brain(name, setting) for name in names]
+        found = evaluate_brains(task, brains, chosen, bars.update, probes=probes, scale_optimum=scale_optimum)
+    probed = [made.name for made in brains if isinstance(made, ProbingBrain)]
+    # Who sends no particles has no dice: a figure that changes nothing is no part of where a result comes from.
+    dice = {"rounds": rounds, "noise": noise, "loss": loss, "seed": seed} if probed else {}
     elapsed = time.perf_counter() - started
     if out is not None:
         write_table(out, found)
@@ -91,8 +111,8 @@ def evaluate(
             **provenance.made_by(
                 provenance.command(
                     "evaluate", matrices.name, brain=names, paths=paths, metric=metric, score_from=score_from,
-                    score_to=score_to, every=every, count=count, capacity_mbps=capacity_mbps, gap=gap, start=start,
-                    step_s=step_s,
+                    score_to=score_to, every=every, count=count, capacity_mbps=capacity_mbps, gap=gap, **dice,
+                    scale_optimum=scale_optimum, start=start, step_s=step_s,
                 )
             ),
             "matrices": matrices.name,
@@ -118,6 +138,8 @@ def evaluate(
             "pairs": setting.paths.pair_count,
             "paths": setting.paths.path_count,
         },
+        "scale_optimum": scale_optimum,
+        "probes": dice or None,
         "unconnected": [{"pair": pair, "mean_demand_mbps": amount} for pair, amount in found.unconnected.items()],
         "out": None if out is None else str(out),
         "brains": {
@@ -131,7 +153,13 @@ def evaluate(
 
 
 def _check(
-    names: list[str], paths: str, metric: str, capacity_mbps: float | None, gap: float, out: Path | None
+    names: list[str],
+    paths: str,
+    metric: str,
+    capacity_mbps: float | None,
+    gap: float,
+    scale_optimum: float | None,
+    out: Path | None,
 ) -> None:
     """Refuse what can be refused before anything is read."""
     for name in names:
@@ -140,8 +168,9 @@ def _check(
     _option(parse_paths, paths)
     if metric not in METRICS:
         raise BadInputError("--metric", f"must be one of {', '.join(METRICS)}", metric)
-    if capacity_mbps is not None and not 0 < capacity_mbps < np.inf:
-        raise BadInputError("--capacity-mbps", "must be finite and positive", capacity_mbps)
+    for option, value in (("--capacity-mbps", capacity_mbps), ("--scale-optimum", scale_optimum)):
+        if value is not None and not 0 < value < np.inf:
+            raise BadInputError(option, "must be finite and positive", value)
     if not GAP_MIN <= gap <= GAP_MAX:
         raise BadInputError("--gap", f"must lie in {GAP_MIN:g}..{GAP_MAX:g}", gap)
     if out is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from exchange_router import console
-from sim.evaluation.scores import Evaluation
+from sim.evaluation.scores import ROUND_FIGURES, BrainScores, Evaluation
 
 # More names than this are told in the JSON document alone.
 NAMES_MAX = 5
@@ -65,4 +65,33 @@ def evaluate_tables(found: Evaluation, learned_from: int, dated: bool) -> list[T
         demand = sum(found.unconnected.values())
         facts.append((text("not connected, not routed", "不连通、未路由"), ", ".join(names[:NAMES_MAX]) + more))
         facts.append((text("their mean demand", "其平均需求"), f"{demand:,.6g} Mbit/s"))
-    return [shown, console.facts(text("Series", "序列"), facts)]
+    tables = [shown, console.facts(text("Series", "序列"), facts)]
+    probed = [scores for scores in found.brains if scores.rounds is not None]
+    return [*tables, _rounds_table(probed)] if probed else tables
+
+
+def _rounds_table(brains: list[BrainScores]) -> Table:
+    """Return the table of brains that live through rounds."""
+    text = console.text
+    shown = console.table(
+        text("Rounds of test particles", "测试粒子轮次"),
+        text("brain", "策略"),
+        text("standard deviation of the ratio over a matrix's rounds: mean", "矩阵内各轮比值的标准差：均值"),
+        "p95",
+        text("rounds until settled within 5 %", "稳定至 5 % 内所需轮数"),
+        text("until within 5 % of the optimum", "距最优 5 % 内所需轮数"),
+        text("particles' bytes, of the traffic", "粒子字节占流量"),
+    )
+    for scores in brains:
+        summary = scores.summary()
+        spread, settled, near, sent = (summary[name] for name in ROUND_FIGURES)
+        assert spread is not None, "every matrix has rounds"
+        assert settled is not None, "every matrix has rounds"
+        assert near is not None, "every matrix has rounds"
+        shown.add_row(
+            scores.brain,
+            *(f"{spread[key]:.4f}" for key in ("mean", "p95")),
+            *(f"{figure['mean']:.2f}" for figure in (settled, near)),
+            "-" if sent is None else f"{sent['mean']:.4%}",
+        )
+    return shown

@@ -3,7 +3,8 @@
 It is the contract of `strategies.brain` where nothing is simulated: what a brain learns is the matrix of each interval
 once the interval is over, and what it decides is how each pair's demand spreads over its paths. A brain never gets a
 matrix before its time, and no object that holds one: who has the future is no `MatrixBrain` but a `Clairvoyant`, and
-the two share no call.
+the two share no call. Nor do they with a `ProbingBrain`, which gets no matrix at all, neither before nor after: only
+what its test particles bring.
 """
 
 from __future__ import annotations
@@ -135,4 +136,79 @@ class Clairvoyant(Protocol):
 
     def foresee(self, demand: NDArray[np.float64]) -> SetShares:
         """Return shares for an interval of this demand, float64 (D,)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RoundStarted:
+    """A probe round begins: shares and particles for it are decided now.
+
+    Attributes
+    ----------
+    now_ns : int
+        Begin of the round, since 1970-01-01 UTC [ns].
+    unit_bytes : float
+        What one unit of demand comes to during the round [bytes], > 0.
+    """
+
+    now_ns: int
+    unit_bytes: float
+
+
+@dataclass(frozen=True, eq=False)
+class ParticlesReturned:
+    """What the particles of a round that is over have brought; n rows, in the order in which they were asked for.
+
+    Attributes
+    ----------
+    now_ns : int
+        When it is known, since 1970-01-01 UTC [ns].
+    path : int64 (n,)
+        Of the path set over which they were sent.
+    delay_s : float64 (n,)
+        From one end to the other [s], > 0; NaN of one that was lost.
+    """
+
+    now_ns: int
+    path: NDArray[np.int64]
+    delay_s: NDArray[np.float64]
+
+
+ProbeEvent = RoundStarted | ParticlesReturned
+
+
+@dataclass(frozen=True, eq=False)
+class SendOver:
+    """Particles set out during this round, each over one path of the path set of the shares in force.
+
+    Attributes
+    ----------
+    path : int64 (n,)
+        A path may be asked for more than once.
+    payload_bytes : int
+        Of each particle, > 0.
+    """
+
+    path: NDArray[np.int64]
+    payload_bytes: int
+
+
+ProbeCommand = SetShares | SendOver
+
+
+@runtime_checkable
+class ProbingBrain(Protocol):
+    """Decides by what its particles bring: of demand it knows nothing, and no event could tell it.
+
+    A round begins with `RoundStarted`; what its particles bring comes before the next round begins. As `handle` of a
+    `MatrixBrain`, `probe` is deterministic.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name on the command line and in results."""
+        ...
+
+    def probe(self, event: ProbeEvent) -> list[ProbeCommand]:
+        """Take in one event and return what to carry out now; at the first begin of a round, shares."""
         ...

@@ -12,10 +12,11 @@ from router_core.errors import BadInputError
 from router_core.network import Network
 from strategies.baselines import ecmp, shortest_path
 from strategies.brain import Brain
+from strategies.dynamic.matrix_probing import MatrixProbingBrain
 from strategies.matrix_baselines import ClairvoyantSplits, ReactiveBrain
 from strategies.matrix_baselines import ecmp as matrix_ecmp
 from strategies.matrix_baselines import shortest_path as matrix_shortest_path
-from strategies.matrix_brain import Clairvoyant, MatrixBrain, MatrixSetting
+from strategies.matrix_brain import Clairvoyant, MatrixBrain, MatrixSetting, ProbingBrain
 from strategies.static.matrix_plan import MatrixStaticBrain
 from strategies.static.static_brain import StaticBrain
 from strategies.static.task_rules import Classifier
@@ -30,12 +31,13 @@ PREPARED_BRAINS: Final[dict[str, Callable[[Network, WeekPlan, Classifier, dateti
     "static": StaticBrain,
     "static-no-holds": partial(StaticBrain, holds=False),
 }
-# The clairvoyant is no brain: it is made here and called by a way of its own.
-MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoyant]]] = {
+# The clairvoyant is no brain, and one that probes is told no matrix: made here, they are called in ways of their own.
+MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoyant | ProbingBrain]]] = {
     "shortest-path": matrix_shortest_path,
     "ecmp": matrix_ecmp,
     "static": MatrixStaticBrain,
     "reactive": ReactiveBrain,
+    "probing": MatrixProbingBrain,
     "clairvoyant": ClairvoyantSplits,
 }
 
@@ -60,7 +62,7 @@ def make_brain(name: str, network: Network, preparation: Preparation | None = No
     return PREPARED_BRAINS[name](network, preparation.plan, preparation.classes, preparation.start)
 
 
-def make_matrix_brain(name: str, setting: MatrixSetting) -> MatrixBrain | Clairvoyant:
+def make_matrix_brain(name: str, setting: MatrixSetting) -> MatrixBrain | Clairvoyant | ProbingBrain:
     """Return a new brain over matrices of that name, or raise `BadInputError`."""
     if name not in MATRIX_BRAINS:
         raise BadInputError("brain", f"must be one of {', '.join(MATRIX_BRAINS)}", name)

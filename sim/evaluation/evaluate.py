@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -10,15 +11,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import shortest_path
 
-from router_core.errors import ExchangeRouterError
-from router_core.paths.path_set import PathSet
+from router_core.errors import BadInputError, ExchangeRouterError
 from sim.evaluation.matrix_task import MatrixTask
+from sim.evaluation.meter import Meter
+from sim.evaluation.rounds import ProbeRounds, score_rounds
 from sim.evaluation.scores import BrainScores, Evaluation
 from sim.evaluation.window import Window
 from sim.evaluation.yardstick import optimal_mlus
-from strategies.matrix_brain import Clairvoyant, IntervalStarted, MatrixBrain, MatrixObserved, SetShares
+from strategies.matrix_brain import Clairvoyant, IntervalStarted, MatrixBrain, MatrixObserved, ProbingBrain, SetShares
 
-SHARE_TOLERANCE: Final = 1e-6
 # What the optimum is called in progress reports.
 OPTIMUM: Final = "optimum"
 
@@ -27,9 +28,12 @@ Progress = Callable[[str, float], None]
 
 def evaluate(
     task: MatrixTask,
-    brains: Sequence[MatrixBrain | Clairvoyant],
+    brains: Sequence[MatrixBrain | Clairvoyant | ProbingBrain],
     chosen: Window,
     on_progress: Progress = lambda _name, _done: None,
+    *,
+    probes: ProbeRounds | None = None,
+    scale_optimum: float | None = None,
 ) -> Evaluation:
     """Score brains on the chosen matrices of a task.
 
@@ -38,23 +42,51 @@ def evaluate(
     Parameters
     ----------
     task : MatrixTask
-    brains : sequence of MatrixBrain or Clairvoyant
+    brains : sequence of MatrixBrain, Clairvoyant or ProbingBrain
         New ones: they must not have seen any matrix.
     chosen : Window
     on_progress : callable, optional
         Told a brain's name, or "optimum", and what share of its work is done.
+    probes : ProbeRounds, optional
+        The rounds of a probing brain; the usual ones if not given.
+    scale_optimum : float, optional
+        Every matrix is scaled so that its optimum is this, > 0. What brains are told of a matrix is as it was measured,
+        so ratios change for a probing brain alone: its particles see the delays of the scaled load.
 
     Raises
     ------
+    BadInputError
+        If `scale_optimum` is not finite and positive.
     ExchangeRouterError
         If a brain's shares are no shares.
     """
+    if scale_optimum is not None and not 0 < scale_optimum < np.inf:
+        raise BadInputError("scale_optimum", "must be finite and positive", scale_optimum)
     unconnected = unconnected_pairs(task)
-    optimal = optimal_mlus(task, chosen.scored, lambda done: on_progress(OPTIMUM, done))
+    # A probing brain lives through every matrix at its scale, another one's scores are scaled when all is done.
+    every = scale_optimum is not None and any(isinstance(brain, ProbingBrain) for brain in brains)
+    solved = np.arange(chosen.first, chosen.end) if every else chosen.scored
+    own = optimal_mlus(task, solved, lambda done: on_progress(OPTIMUM, done))
+    scale = np.ones(len(own))
+    if scale_optimum is not None:
+        np.divide(scale_optimum, own, out=scale, where=own > 0)
+    taken = np.searchsorted(solved, chosen.scored)
+    optimal, factor = own[taken], scale[taken]
     scores = []
     for brain in brains:
+        if isinstance(brain, ProbingBrain):
+            loads = scale if every else np.ones(chosen.end - chosen.first)
+            scores.append(
+                score_rounds(
+                    task, brain, chosen, optimal * factor, loads, unconnected, probes or ProbeRounds(), on_progress
+                )
+            )
+            continue
         decisions = _foreseen(task, brain, chosen) if isinstance(brain, Clairvoyant) else _lived(task, brain, chosen)
-        scores.append(_score(task, brain.name, decisions, chosen, optimal, unconnected, on_progress))
+        found = _score(task, brain.name, decisions, chosen, optimal, unconnected, on_progress)
+        if scale_optimum is not None:
+            found = replace(found, mlu=found.mlu * factor, optimal_mlu=optimal * factor)
+        scores.append(found)
     demand = np.zeros(len(unconnected))
     for index in chosen.scored:
         demand += task.demand(index)[unconnected]
@@ -115,12 +147,12 @@ def _score(
     """Measure a brain's decisions against the matrices they met."""
     row = {int(index): number for number, index in enumerate(chosen.scored)}
     mlu, churn, bound, gap = (np.full(len(row), np.nan) for _ in range(4))
-    meter: _Meter | None = None
+    meter: Meter | None = None
     before: NDArray[np.float64] | None = None
     for index, decision in enumerate(decisions, chosen.first):
         if meter is None or meter.paths is not decision.paths:
             # The shares of one path set do not compare with those of another: no churn at such a change.
-            meter, before = _Meter(task, name, decision.paths, unconnected), None
+            meter, before = Meter(task, name, decision.paths, unconnected), None
         meter.check(decision.shares)
         number = row.get(index)
         if number is not None:
@@ -133,43 +165,3 @@ def _score(
         before = decision.shares
     on_progress(name, 1.0)
     return BrainScores(name, mlu, optimal, churn, bound, gap)
-
-
-class _Meter:
-    """Measures shares over one path set; it shares no code with the solvers that it judges."""
-
-    def __init__(self, task: MatrixTask, brain: str, paths: PathSet, unconnected: NDArray[np.intp]) -> None:
-        same = np.array_equal(paths.source, task.source) and np.array_equal(paths.target, task.target)
-        if not same:
-            raise ExchangeRouterError(f"brain {brain}: its paths must be of the pairs of the setting, in their order")
-        pathless = np.setdiff1d(paths.unconnected, unconnected)
-        if len(pathless):
-            raise ExchangeRouterError(f"brain {brain}: {task.pair_name(int(pathless[0]))} is connected but has no path")
-        self.paths = paths
-        self.connected = np.flatnonzero(np.diff(paths.pair_start))
-        self._brain = brain
-        self._pair_name = task.pair_name
-        # What all of a path's pair adds to each line, were its demand 1.
-        path = np.repeat(np.arange(paths.path_count), np.diff(paths.path_start))
-        self._per_share = sparse.csr_array(
-            (1.0 / task.capacity[paths.path_station], (paths.path_station, path)),
-            shape=(len(task.capacity), paths.path_count),
-        )
-
-    def check(self, shares: NDArray[np.float64]) -> None:
-        """Raise `ExchangeRouterError`, naming brain and pair, unless shares are >= 0 and sum to 1."""
-        if shares.shape != (self.paths.path_count,):
-            raise ExchangeRouterError(f"brain {self._brain}: shares must be one a path, not {shares.shape}")
-        error = np.abs(np.bincount(self.paths.path_pair, shares, self.paths.pair_count)[self.connected] - 1.0)
-        wrong = np.concatenate((self.paths.path_pair[~(shares >= 0)], self.connected[~(error <= SHARE_TOLERANCE)]))
-        if len(wrong):
-            name = self._pair_name(int(wrong[0]))
-            raise ExchangeRouterError(f"brain {self._brain}: shares of {name} must not be negative and must sum to 1")
-
-    def utilisation(self, demand: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Utilisation of each line, (S,)."""
-        return np.asarray(self._per_share @ (shares * demand[self.paths.path_pair]))
-
-    def churn(self, before: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
-        """Mean over connected pairs of half the L1 distance of their shares."""
-        return float(np.abs(shares - before).sum()) / 2 / max(len(self.connected), 1)

@@ -19,7 +19,7 @@ SUFFIXES: Final = (".parquet", ".csv")
 
 def rows_of(evaluation: Evaluation, scores: BrainScores) -> list[dict[str, Any]]:
     """Return one brain's rows, JSON-ready: `t` and each figure, None where there is none."""
-    columns = {name: getattr(scores, name) for name in FIGURES}
+    columns = {name: scores.figure(name) for name in FIGURES}
     return [
         {"t": f"{moment}Z", **{name: _known(values[row]) for name, values in columns.items()}}
         for row, moment in enumerate(evaluation.t_utc)
@@ -41,9 +41,7 @@ def write_table(path: Path, evaluation: Evaluation) -> None:
             "brain": [scores.brain for scores in evaluation.brains for _ in range(count)],
             "t": pa.array(np.tile(evaluation.t_utc, len(evaluation.brains)), pa.timestamp("s", "UTC")),
             **{
-                name: pa.array(
-                    np.concatenate([getattr(scores, name) for scores in evaluation.brains]), from_pandas=True
-                )
+                name: pa.array(np.concatenate([scores.figure(name) for scores in evaluation.brains]), from_pandas=True)
                 for name in FIGURES
             },
         }

@@ -8,7 +8,45 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-FIGURES: Final = ("mlu", "optimal_mlu", "ratio", "churn", "lower_bound", "gap")
+# The last ones are of brains that live through rounds.
+ROUND_FIGURES: Final = ("round_std", "settled_after", "near_after", "probe_share")
+FIGURES: Final = ("mlu", "optimal_mlu", "ratio", "churn", "lower_bound", "gap", *ROUND_FIGURES)
+
+
+# What counts as settled, or as near the optimum, relatively.
+NEAR: Final = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class RoundScores:
+    """How a brain fared from round to round of the K scored matrices.
+
+    Attributes
+    ----------
+    ratio : float64 (K, R)
+        Of each round: its busiest line's utilisation by the matrix's optimum.
+    probe_share : float64 (K,)
+        Bytes of the particles by bytes of the traffic; NaN where there is no traffic.
+    """
+
+    ratio: NDArray[np.float64]
+    probe_share: NDArray[np.float64]
+
+    @property
+    def round_std(self) -> NDArray[np.float64]:
+        """Standard deviation of the ratio over a matrix's rounds, (K,): the first, unsuspecting one included."""
+        return np.asarray(self.ratio.std(axis=1))
+
+    @property
+    def settled_after(self) -> NDArray[np.float64]:
+        """Rounds of each matrix before the ratio stays within 5 % of that of the last round, (K,)."""
+        last = self.ratio[:, -1:]
+        return _rounds_until(np.abs(self.ratio - last) <= NEAR * last)
+
+    @property
+    def near_after(self) -> NDArray[np.float64]:
+        """Rounds of each matrix before the ratio stays within 5 % of the optimum, (K,); R if not within them."""
+        return _rounds_until(self.ratio <= 1 + NEAR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +68,8 @@ class BrainScores:
         Certificate of the programme that the brain solved for its shares: what no split over its paths could beat, and
         how far the solved split is from that at most. The clairvoyant solves this very matrix, another brain what it
         knew of earlier ones. NaN where nothing was solved.
+    rounds : RoundScores or None
+        Of a brain that lives through rounds: then `mlu` is the mean over a matrix's rounds, and `churn` the sum.
     """
 
     brain: str
@@ -38,6 +78,13 @@ class BrainScores:
     churn: NDArray[np.float64]
     lower_bound: NDArray[np.float64]
     gap: NDArray[np.float64]
+    rounds: RoundScores | None = None
+
+    def figure(self, name: str) -> NDArray[np.float64]:
+        """Return one of `FIGURES`, (K,)."""
+        if name not in ROUND_FIGURES:
+            return np.asarray(getattr(self, name))
+        return np.full(len(self.mlu), np.nan) if self.rounds is None else np.asarray(getattr(self.rounds, name))
 
     @property
     def ratio(self) -> NDArray[np.float64]:
@@ -47,7 +94,7 @@ class BrainScores:
 
     def summary(self) -> dict[str, dict[str, float] | None]:
         """Return mean, p95 and max of each figure; None of a figure that no matrix has."""
-        return {name: _summary(getattr(self, name)) for name in FIGURES}
+        return {name: _summary(self.figure(name)) for name in FIGURES}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +116,12 @@ class Evaluation:
     brains: tuple[BrainScores, ...]
     without_demand: int
     unconnected: dict[str, float]
+
+
+def _rounds_until(held: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return, for each row of bool (K, R), after how many rounds what is held stays so."""
+    stays = np.logical_and.accumulate(held[:, ::-1], axis=1).sum(axis=1)
+    return np.asarray(held.shape[1] - stays, dtype=np.float64)
 
 
 def _summary(values: NDArray[np.float64]) -> dict[str, float] | None:

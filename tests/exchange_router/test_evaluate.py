@@ -18,7 +18,7 @@ from sim.evaluation.scores import FIGURES
 from strategies.registry import MATRIX_BRAINS
 from traces.matrices import write_series
 
-FEW = ["--score-from", "2026-03-17", "--count", "6"]
+FEW = ["--score-from", "2026-03-17", "--count", "6", "--rounds", "2"]
 
 
 @pytest.fixture(autouse=True)
