@@ -4,6 +4,8 @@ Between two control events the data plane advances alone, with what front-ends r
 comes before exchanges, and control events keep this order: the other users' load, faults, what monitoring says of them,
 borrowed servers that start, the telemetry sample, its arrival, the slot's start.
 
+Front-ends act on what monitoring says by themselves: from then on they leave out ways that are known to be down
+(`sim.local_alternates`), whatever plan is in force, until what stopped returns.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from sim.data_plane import DataPlane, Outcome, SetStationUp
 from sim.demand_report import demand_report
 from sim.faults import Fault, StationFaults
 from sim.front_end_desk import FrontEndDesk, Holding
+from sim.local_alternates import LivePlan
 from sim.other_users import OtherUsers
 from sim.pools import CloudPools, PoolUse
 from sim.series import Series, SeriesRecorder, Steered
@@ -249,12 +252,16 @@ class World:
         yield self._after(self._config.alarm_ns, Rank.ALARM)
         now_ns = self._advance()
         self._known_up[change.station] = change.up
+        if self._plan is not None:
+            self._apply_plan(reroute=True)
         self._tell(StationsChanged(now_ns, at_ns, change.station, change.up))
 
     def _apply_plan(self, *, reroute: bool) -> None:
         """Let the plan in force be carried out as front-ends do, who leave out what is known to be down."""
         assert self._plan is not None, "there is a plan to apply"
-        self._plane.apply(SetPlan(self._plan, reroute))
+        down = ~self._known_up
+        plan = LivePlan(self._plan, self._network, down) if down.any() else self._plan
+        self._plane.apply(SetPlan(plan, reroute))
 
     def _telemetry(self) -> Control:
         while True:
