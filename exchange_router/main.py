@@ -9,6 +9,7 @@ import typer
 from exchange_router import (
     brain_command,
     evaluate_command,
+    policy_command,
     replay_command,
     report_command,
     scenario_command,
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.add_typer(scenario_command.app, name="scenario")
 app.add_typer(trace_command.app, name="trace")
 app.add_typer(brain_command.app, name="brain")
+app.add_typer(policy_command.app, name="policy")
 app.command("replay")(replay_command.replay)
 app.command("evaluate")(evaluate_command.evaluate)
 app.command("report")(report_command.report)

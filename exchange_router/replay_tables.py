@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.table import Table
 
 from exchange_router import console
-from router_core.units import HOUR_NS
-from sim.results import BrainMetrics
+from router_core.units import HOUR_NS, SECOND_NS
+from sim.decision_texts import KIND_WORDS
+from sim.results import BrainMetrics, DecisionCounts
 
 
 def replay_tables(metrics: dict[str, BrainMetrics]) -> list[Table]:
@@ -61,7 +62,29 @@ def replay_tables(metrics: dict[str, BrainMetrics]) -> list[Table]:
             f"{busiest.busy_hour_utilisation:.1%}" if busiest else "-",
         )
     steered = [one for one in metrics.values() if one.withheld or one.pools]
-    return [flows, way, *([_prepared(steered)] if steered else []), times]
+    decided = {one.brain: one.decisions for one in metrics.values() if one.decisions}
+    return [
+        flows,
+        way,
+        *([_prepared(steered)] if steered else []),
+        *([_decided(decided)] if decided else []),
+        times,
+    ]
+
+
+def _decided(decisions: dict[str, DecisionCounts]) -> Table:
+    """How often brains decided what, and how soon they noticed surges; one column a brain."""
+    text = console.text
+    shown = console.table(text("Decisions", "决策"), text("what", "决策"), *decisions)
+    for kind, words in KIND_WORDS.items():
+        counts = [one.by_kind.get(kind, 0) for one in decisions.values()]
+        if any(counts):
+            shown.add_row(text(*words), *(f"{count:,}" for count in counts))
+    noticed = [one.surge_noticed_s for one in decisions.values()]
+    if any(one is not None for one in noticed):
+        times = [console.duration(None if one is None else one * SECOND_NS) for one in noticed]
+        shown.add_row(text("surges noticed after, median", "发现浪涌用时（中位数）"), *times)
+    return shown
 
 
 def _prepared(metrics: list[BrainMetrics]) -> Table:

@@ -13,6 +13,7 @@ from router_core.units import HOUR_NS
 from router_core.vocabulary import Mode, StationRole
 from sim.completion import Completion, Table, distribution, tail
 from sim.data_plane import Outcome, Refusal
+from sim.decision_log import decision_counts
 from sim.results import BrainMetrics
 from sim.series import Series
 from sim.world import Record
@@ -58,6 +59,7 @@ def summary(network: Network, record: Record, done: Completion, brain: str, span
         "stations": busiest(network, series, span_ns),
         "withheld": withheld(record),
         "pools": pools(network, record),
+        "decisions": decision_counts(record.decisions),
     }
     return BrainMetrics.model_validate(metrics)
 
