@@ -16,6 +16,7 @@ from router_core.plan import Plan
 from router_core.transport import Transport
 from router_core.vocabulary import StationRole
 from sim.data_plane import (
+    Collected,
     Outcome,
     PlaneCommand,
     SetStationServers,
@@ -23,9 +24,10 @@ from sim.data_plane import (
     SetStationUp,
     Snapshot,
 )
+from sim.particle_checks import ParticleCheck
 from sim.plane_checks import check_batch, check_command
 from sim.ways import Ways, ways
-from strategies.brain import SetPlan
+from strategies.brain import SendParticles, SetPlan
 
 # Between two stretches of so many events signals are looked at: a stretch takes some hundredths of a second.
 EVENTS_A_STRETCH: Final = 500_000
@@ -64,6 +66,8 @@ class CompiledPlane:
             backoff_ns=transport.backoff_ns,
             backoff_ns_max=transport.backoff_ns_max,
         )
+        self._particle_check = ParticleCheck(network)
+        self._sent = 0
         self._plan: Plan | None = None
         self._places: dict[tuple[int, ...], int] = {}
         self._last_ns = 0
@@ -128,6 +132,28 @@ class CompiledPlane:
         except OverflowError as error:
             raise self._beyond(error) from None
 
+    def send(self, particles: SendParticles) -> int:
+        """Send test particles now; raises `BadInputError` naming the first one that breaks a rule."""
+        first, count = self._sent, len(particles.payload_bytes)
+        self._particle_check.check(particles, first)
+        if count:
+            self._engine.send(
+                np.ascontiguousarray(particles.route_start),
+                np.ascontiguousarray(particles.route_station),
+                np.ascontiguousarray(particles.payload_bytes),
+                np.ascontiguousarray(particles.priority),
+            )
+            self._sent += count
+        return first
+
+    def collect(self) -> Collected:
+        """Return the particles that have come or were lost since this was last asked, and forget them."""
+        count = self._engine.ended
+        number, received_ns = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.int64)
+        self._engine.collect(number, received_ns)
+        order = number.argsort()
+        return Collected(number[order], received_ns[order])
+
     def snapshot(self) -> Snapshot:
         """Return the state of all stations now.
 
@@ -138,10 +164,11 @@ class CompiledPlane:
         """
         table = np.empty((6, self._network.station_count), dtype=np.int64)
         try:
-            submitted, delivered, refused, held, retrying = self._engine.snapshot(table)
+            submitted, delivered, refused, held, retrying, *particles = self._engine.snapshot(table)
         except OverflowError as error:
             raise OverflowError(f"server time beyond 2**63 ns at {self._station(error)}") from None
         busy_ns, waiting, served, served_bytes, spilled, failed = table
+        sent, received, lost = particles
         return Snapshot(
             now_ns=self._engine.now_ns,
             busy_ns=busy_ns,
@@ -155,6 +182,9 @@ class CompiledPlane:
             refused=refused,
             held=held,
             retrying=retrying,
+            particles_sent=sent,
+            particles_received=received,
+            particles_lost=lost,
         )
 
     def outcome(self) -> Outcome:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from router_core.exchanges import Exchanges
-from strategies.brain import SetPlan
+from strategies.brain import SendParticles, SetPlan
+
+LOST: Final = -1
 
 
 class Refusal(IntEnum):
@@ -87,6 +89,8 @@ PlaneCommand = SetPlan | SetStationService | SetStationServers | SetStationUp
 class Snapshot:
     """All stations at one instant; counts run from the start of the run; shapes (S,).
 
+    At stations test particles count as the load that they are.
+
     Attributes
     ----------
     now_ns : int
@@ -103,6 +107,8 @@ class Snapshot:
         Exchanges so far; the rest of the submitted ones is in flight.
     held, retrying : int
         Chunks that wait for credit now, and chunks that wait for their next attempt.
+    particles_sent, particles_received, particles_lost : int
+        Test particles so far; the rest of those sent is under way. They are no exchanges.
     """
 
     now_ns: int
@@ -117,11 +123,19 @@ class Snapshot:
     refused: int
     held: int
     retrying: int
+    particles_sent: int
+    particles_received: int
+    particles_lost: int
 
     @property
     def in_flight(self) -> int:
         """Exchanges taken in and not yet delivered."""
         return self.submitted - self.delivered - self.refused
+
+    @property
+    def particles_under_way(self) -> int:
+        """Test particles sent that have not come and are not lost."""
+        return self.particles_sent - self.particles_received - self.particles_lost
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +155,22 @@ class Outcome:
     delivered_ns: NDArray[np.int64]
     refusal: NDArray[np.int8]
     retries: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """Test particles that have come or were lost, ascending by number; each is shown once.
+
+    Attributes
+    ----------
+    number : int64 (k,)
+        Particles are numbered in the order in which they were sent.
+    received_ns : int64 (k,)
+        When it came to its target [ns], `LOST` if it never will.
+    """
+
+    number: NDArray[np.int64]
+    received_ns: NDArray[np.int64]
 
 
 class DataPlane(Protocol):
@@ -165,6 +195,14 @@ class DataPlane(Protocol):
 
     def apply(self, command: PlaneCommand) -> None:
         """Carry out a command now: before any exchange's event of this instant."""
+        ...
+
+    def send(self, particles: SendParticles) -> int:
+        """Send test particles now, and return the number of the first; its round and collection are the world's."""
+        ...
+
+    def collect(self) -> Collected:
+        """Return the particles that have come or were lost since this was last asked, and forget them."""
         ...
 
     def snapshot(self) -> Snapshot:

@@ -2,7 +2,8 @@
 
 Between two control events the data plane advances alone, with what front-ends release meanwhile. At one instant control
 comes before exchanges, and control events keep this order: the other users' load, faults, what monitoring says of them,
-borrowed servers that start, the telemetry sample, its arrival, the slot's start.
+borrowed servers that start, the telemetry sample, test particles that are collected, the sample's arrival, the slot's
+start.
 
 Front-ends act on what monitoring says by themselves: from then on they leave out ways that are known to be down
 (`sim.local_alternates`), whatever plan is in force, until what stopped returns.
@@ -31,6 +32,7 @@ from sim.faults import Fault, StationFaults
 from sim.front_end_desk import FrontEndDesk, Holding
 from sim.local_alternates import LivePlan
 from sim.other_users import OtherUsers
+from sim.particle_rounds import ParticleRounds
 from sim.pools import CloudPools, PoolUse
 from sim.series import Series, SeriesRecorder, Steered
 from sim.telemetry import Sampler, TelemetryConfig
@@ -42,6 +44,7 @@ from strategies.brain import (
     KeepRecord,
     LogDecision,
     RunEnded,
+    SendParticles,
     SetHandling,
     SetPlan,
     SlotStarted,
@@ -63,8 +66,9 @@ class Rank(IntEnum):
     ALARM = 3
     POOLS = 4
     SAMPLE = 5
-    ARRIVAL = 6
-    SLOT = 7
+    PARTICLES = 6
+    ARRIVAL = 7
+    SLOT = 8
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,7 @@ class World:
         self._others = OtherUsers(network, background, start, seed)
         self._faults = StationFaults(network, faults)
         self._pools = CloudPools(network)
+        self._particles = ParticleRounds(plane)
         self._monitor = LineMonitor(network, start.replace(tzinfo=None))
         self._sampler = Sampler(network, self._config.telemetry, seed)
         self._recorder = SeriesRecorder(network)
@@ -284,6 +289,11 @@ class World:
         self._tell(report)
         self._tell(event)
 
+    def _collection(self, sent: SendParticles) -> Control:
+        yield self._after(sent.collect_ns, Rank.PARTICLES)
+        now_ns = self._advance()
+        self._tell(self._particles.collect(sent.round, now_ns))
+
     def _slots(self) -> Control:
         slot = 0
         while True:
@@ -316,6 +326,9 @@ class World:
                     for at_ns in self._pools.request(command, now_ns):
                         self._env.process(self._servers_start(at_ns - now_ns))
                     self._staff(now_ns)
+                case SendParticles():
+                    self._particles.send(command, now_ns)
+                    self._env.process(self._collection(command))
                 case LogDecision(decision):
                     self._decisions.append(decision)
                 case KeepRecord(record):

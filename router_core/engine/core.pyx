@@ -19,6 +19,7 @@ from router_core.engine.commands cimport (
 )
 from router_core.engine.fifo cimport fifo_settle, lanes_open
 from router_core.engine.moves cimport run
+from router_core.engine.particles cimport particles_send, piece_size
 from router_core.engine.sharing cimport share_spent_ns
 from router_core.engine.state cimport *
 from router_core.engine.wheel cimport INSTANT_BEYOND, Node, wheel_free, wheel_init
@@ -128,6 +129,8 @@ cdef class Engine:
         e.entry_ns = NEVER
         for i in range(COMING):
             e.coming[i].number = NONE
+        for i in range(PIECE_SIZES):
+            e.free_pieces[i] = NONE
         # A cache line each.
         e.stations = <Station *> aligned_alloc(64, count * sizeof(Station))
         e.credits = <Credit *> calloc(credit_bytes.shape[0] + 1, sizeof(Credit))
@@ -210,6 +213,7 @@ cdef class Engine:
         free(e.ways)
         free(e.arena)
         free(e.batches)
+        free(e.ended)
         free(e.delivered_ns)
         free(e.refusal)
         free(e.retries)
@@ -321,7 +325,7 @@ cdef class Engine:
         cdef int32_t number
         cdef int32_t *grown
         self._enter()
-        _need(2 <= count <= 60_000, "a route has two stations or more")
+        _need(2 <= count <= ROUTE_STATIONS_MAX, "a route has two stations or more")
         _need(e.arena_count + count + 2 < 2**31, "routes")
         if e.arena_count + count + 2 > e.arena_size:
             size = max(2 * e.arena_size, e.arena_count + count + 2, 4096)
@@ -409,7 +413,7 @@ cdef class Engine:
         self._running = True
         try:
             for i in range(e.wheel.nodes_used):
-                if has_route(&e.wheel.nodes[i]):
+                if has_way(&e.wheel.nodes[i]):
                     self._note(e.wheel.nodes[i].pair, found)
         finally:
             self._running = False
@@ -435,9 +439,9 @@ cdef class Engine:
         self._enter()
         for i in range(e.wheel.nodes_used):
             node = &e.wheel.nodes[i]
-            _need(not has_route(node) or e.pairs[node.pair].generation == e.generation, "all ways are bound")
+            _need(not has_way(node) or e.pairs[node.pair].generation == e.generation, "all ways are bound")
         for i in range(e.wheel.nodes_used):
-            if has_route(&e.wheel.nodes[i]):
+            if has_way(&e.wheel.nodes[i]):
                 reroute_chunk(e, &e.wheel.nodes[i])
 
     # Exchanges.
@@ -539,6 +543,78 @@ cdef class Engine:
             e.batch = 0
         return 0
 
+    # Test particles.
+
+    def send(self, const int64_t[::1] route_start not None, const int32_t[::1] route_station not None,
+             const int64_t[::1] payload_bytes not None, const int8_t[::1] priority not None):
+        """Send n particles now; the stations of each are ``route_station[route_start[i]:route_start[i + 1]]``.
+
+        Returns
+        -------
+        int
+            Number of the first one; they are numbered on in the order in which they are sent.
+        """
+        cdef State *e = &self.state
+        cdef int64_t count = payload_bytes.shape[0]
+        cdef int64_t stations = route_station.shape[0]
+        cdef int64_t first = e.sent
+        cdef char *rows
+        self._enter()
+        _need(route_start.shape[0] == count + 1 and priority.shape[0] == count > 0, "columns have one length")
+        _need(first + count < 2**31, "particles")
+        _need(stations < 2**31, "routes")
+        # A copy: what has been checked must not change.
+        rows = <char *> malloc((2 * count + 1) * 8 + stations * 4 + count)
+        if rows == NULL:
+            raise MemoryError
+        memcpy(rows, &route_start[0], (count + 1) * 8)
+        memcpy(rows + (count + 1) * 8, &payload_bytes[0], count * 8)
+        if stations:
+            memcpy(rows + (2 * count + 1) * 8, &route_station[0], stations * 4)
+        memcpy(rows + (2 * count + 1) * 8 + stations * 4, &priority[0], count)
+        try:
+            self._send(rows, count, stations)
+        finally:
+            free(rows)
+        self._leave()
+        return first
+
+    cdef int _send(self, const char *rows, int64_t count, int64_t stations) except -1:
+        cdef State *e = &self.state
+        cdef const int64_t *start = <const int64_t *> rows
+        cdef const int64_t *payload_bytes = start + count + 1
+        cdef const int32_t *station = <const int32_t *> (payload_bytes + count)
+        cdef const int8_t *priority = <const int8_t *> (station + stations)
+        cdef int64_t room = e.arena_count
+        cdef int64_t i
+        _need(start[0] == 0 and start[count] == stations, "routes")
+        for i in range(count):
+            _need(0 <= start[i] <= start[i + 1] <= stations, "routes follow each other")
+            _need(2 <= start[i + 1] - start[i] <= ROUTE_STATIONS_MAX, "a route has two stations or more")
+            _need(0 <= payload_bytes[i] <= PAYLOAD_BYTES_MAX and 0 <= priority[i] < CLASSES, "particle")
+            room += <int64_t> PIECE << piece_size(start[i + 1] - start[i])
+        for i in range(stations):
+            _need(0 <= station[i] < e.station_count, "a route passes stations that exist")
+        _need(room < 2**31, "routes")
+        particles_send(e, start, station, payload_bytes, priority, count)
+        return 0
+
+    @property
+    def ended(self):
+        """Particles that have come or are lost, and are not collected yet."""
+        return self.state.ended_count
+
+    def collect(self, int64_t[::1] number not None, int64_t[::1] received_ns not None):
+        """Fill (`ended`,) each: which particles have come, and when, or -1 if lost, in no order; and forget them."""
+        cdef State *e = &self.state
+        cdef int64_t i
+        self._enter()
+        _need(number.shape[0] == received_ns.shape[0] == e.ended_count, "the columns' length")
+        for i in range(e.ended_count):
+            number[i] = e.ended[i].number
+            received_ns[i] = e.ended[i].received_ns
+        e.ended_count = 0
+
     def run(self, int64_t until_ns, int64_t events_max):
         """Handle what happens before `until_ns`, at most so many events; return how it came back."""
         cdef State *e = &self.state
@@ -605,7 +681,8 @@ cdef class Engine:
         Returns
         -------
         tuple of int
-            Exchanges submitted, delivered, refused; chunks held, and waiting for their next attempt.
+            Exchanges submitted, delivered, refused; chunks held, and waiting for their next attempt; particles sent,
+            received and lost.
 
         Raises
         ------
@@ -638,7 +715,7 @@ cdef class Engine:
             table[3, i] = station.served_bytes
             table[4, i] = station.more.spilled
             table[5, i] = station.more.failed
-        return e.submitted, e.delivered, e.refused, e.held, e.retrying
+        return e.submitted, e.delivered, e.refused, e.held, e.retrying, e.sent, e.received, e.lost
 
     def outcome(self, int64_t[::1] delivered_ns not None, int8_t[::1] refusal not None,
                 int32_t[::1] retries not None):

@@ -2,6 +2,7 @@
 from libc.stdint cimport int8_t, int32_t, int64_t, uint64_t
 
 from router_core.engine.fifo cimport fifo_arrive
+from router_core.engine.particles cimport particle_ends
 from router_core.engine.priority cimport priority_arrive, priority_decide, wake_at
 from router_core.engine.sharing cimport share_arrive, share_leave
 from router_core.engine.state cimport *
@@ -73,6 +74,9 @@ cdef inline void deliver(State *e, int32_t index) noexcept nogil:
     cdef Node *chunk = &e.wheel.nodes[index]
     cdef File *file
     cdef bint whole = True
+    if is_particle(chunk):
+        particle_ends(e, index, e.now_ns)
+        return
     if chunk.file != NONE:
         file = &e.files[chunk.file]
         file.delivered += 1
@@ -94,10 +98,13 @@ cdef inline void give_up(State *e, int32_t index) noexcept nogil:
 
 
 cdef inline void fail(State *e, int32_t index, int32_t station) noexcept nogil:
-    # Try again after a back-off, or give up. The station is named in case of an instant beyond all bounds.
+    # Try again after a back-off, or give up; a particle is lost. The station is named in case of an instant beyond all bounds.
     cdef Node *chunk = &e.wheel.nodes[index]
     cdef int64_t wait_ns = e.backoff_ns
     cdef int32_t i
+    if is_particle(chunk):
+        particle_ends(e, index, -1)
+        return
     chunk.failures += 1
     chunk.route = NONE
     if chunk.failures > e.retries_max:
@@ -367,6 +374,13 @@ cdef inline bint handle(State *e, int32_t index) noexcept nogil:
         if node.state == BACKING_OFF:
             e.retrying -= 1
         set_out(e, index)
+        return True
+    if node.state == SETS_OUT:
+        # Before it moves: who decides at once must see that more comes at this instant.
+        if node.next != NONE:
+            push_move(e, node.next, e.now_ns, NONE)
+        node.state = MOVING
+        arrive(e, index, e.arena[node.route])
         return True
     if node.state == DECIDES:
         node_free(&e.wheel, index)

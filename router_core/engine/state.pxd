@@ -24,6 +24,11 @@ cdef extern from *:
 cdef enum:
     NONE = -1
     ROUTE_BEGINS = -2
+    # A particle's route is kept in a piece of the arena of 8 * 2**size stations, before which stands this less size.
+    PARTICLE_ROUTE = -3
+    PIECE = 8
+    PIECE_SIZES = 14
+    ROUTE_STATIONS_MAX = 60_000
     STOPS_NOW = 2
     LANES = 8
     COMING = 8
@@ -50,6 +55,7 @@ cdef enum:
     CREDIT_RETURNS = 8  # so many bytes of the credit `pair`
     LEAVES = 9          # somebody may leave the SHARING station `pair`
     DECIDES = 10        # the PRIORITY station `pair` decides
+    SETS_OUT = 11       # a particle: arrives at its first station when due; then the `next` one of those sent with it is due
 
 # Where a chunk waits.
 cdef enum:
@@ -61,6 +67,8 @@ cdef enum:
 cdef enum:
     ID_SHIFT = 31
     ID_MASK = 0x7FFFFFFF
+    # Greater than every exchange's id: test particles move behind exchanges, and are told apart by the number of the chunk.
+    PARTICLES = 0x7FFFFFFF
 
 cdef inline uint64_t move_key(int64_t number, int64_t chunk) noexcept nogil:
     return (<uint64_t> 1 << 62) | (<uint64_t> number << ID_SHIFT) | <uint64_t> chunk
@@ -209,6 +217,12 @@ cdef struct Batch:
     int64_t first
 
 
+cdef struct Ended:
+    # A particle that has come, or is lost: -1 ns.
+    int64_t received_ns
+    int64_t number
+
+
 cdef struct Coming:
     # The route of a row that will enter soon, found ahead.
     int64_t number
@@ -247,6 +261,7 @@ cdef struct State:
     int32_t *arena            # routes: stations, then NONE
     int64_t arena_count
     int64_t arena_size
+    int32_t free_pieces[PIECE_SIZES]  # of the arena, by size
 
     Batch *batches
     int32_t batches_count
@@ -269,10 +284,26 @@ cdef struct State:
     int64_t retrying
     int64_t events
 
+    Ended *ended              # not collected yet; with room for all particles under way
+    int64_t ended_count
+    int64_t ended_size
+    int64_t sent
+    int64_t received
+    int64_t lost
+
 
 cdef inline bint has_route(Node *node) noexcept nogil:
-    # Whether it is a chunk on its way.
+    # Whether it is a chunk or a particle on its way.
     return (node.state == MOVING or node.state == QUEUED or node.state == SHARED) and node.route != NONE
+
+
+cdef inline bint is_particle(Node *chunk) noexcept nogil:
+    return chunk.pair == NONE
+
+
+cdef inline bint has_way(Node *node) noexcept nogil:
+    # Whether it is on its way because a plan says so.
+    return has_route(node) and not is_particle(node)
 
 
 cdef inline int64_t service_ns(int64_t fixed_ns, int64_t ps_per_byte, int64_t payload_bytes) noexcept nogil:

@@ -54,7 +54,7 @@ cdef struct Node:
     int32_t after         # the nodes behind and before it in its bucket
     int32_t before
     int32_t next          # MOVING: the station at which it arrives next, or NONE; else the next one in its list
-    int32_t pair          # of a chunk; else the station or the credit it is about
+    int32_t pair          # of a chunk, NONE of a particle; else the station or the credit it is about
     int32_t route         # place of the first station in the arena, or NONE
     int32_t file          # what the chunks of one exchange share, or NONE where it is one
     uint16_t hop          # how many stations of the route it has arrived at before this one

@@ -1,4 +1,4 @@
-"""How chunks move: they enter, set out, arrive, go on, are delivered; or fail, and try again."""
+"""How chunks move: they enter, set out, arrive, go on, are delivered; or fail, and try again, or are lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from router_core.vocabulary import Discipline, StationRole
 from sim.data_plane import Refusal
 from sim.reference.agenda import Agenda
 from sim.reference.front_end import FrontEnd
-from sim.reference.journey import Chunk, Exchange
+from sim.reference.journey import Chunk, Exchange, Part, Particle
 from sim.reference.ledger import Ledger
 from sim.reference.plan_in_force import PlanInForce
 from sim.reference.queue_station import QueueStation
@@ -49,7 +49,7 @@ class Carrier:
         self._node_name = network.node_name
         self._after_ns = network.station_after_ns.tolist()
         self._is_process = (network.station_role == StationRole.PROCESS).tolist()
-        self._under_way: dict[int, Chunk] = {}
+        self._under_way: dict[int, Part] = {}
         self.plan = PlanInForce(network, None)
         self.stations = [
             KINDS[discipline](network, index, agenda, self._leave, self._fail)
@@ -59,7 +59,7 @@ class Carrier:
 
     # How a chunk enters.
 
-    def enter(self, chunk: Chunk) -> None:
+    def enter(self, chunk: Part) -> None:
         """A chunk enters: the first one of an exchange when that was submitted."""
         exchange = chunk.exchange
         if chunk.number == 0:
@@ -69,7 +69,7 @@ class Carrier:
                 return
         self.front_ends[exchange.source].enter(chunk)
 
-    def _set_out(self, chunk: Chunk) -> None:
+    def _set_out(self, chunk: Part) -> None:
         """An admitted chunk takes its route, for the first time or once again."""
         way = self.plan.way(chunk)
         if way is None:
@@ -79,10 +79,15 @@ class Carrier:
         self._under_way[chunk.key] = chunk
         self._arrive(chunk)
 
+    def send(self, particle: Particle) -> None:
+        """Let a test particle set out in its move of this instant: it has its route, and needs no credit."""
+        self._ledger.particles_sent += 1
+        self._agenda.after(0, particle.rank, particle, self._arrive, "entry")
+
     # How it moves.
 
     def _arrive(self, chunk: Chunk) -> None:
-        if chunk.hop == 1 and chunk.number == chunk.exchange.last_sent:
+        if isinstance(chunk, Part) and chunk.hop == 1 and chunk.number == chunk.exchange.last_sent:
             self._send_next(chunk.exchange)
         self.stations[chunk.way[chunk.hop]].arrive(chunk)
 
@@ -111,6 +116,10 @@ class Carrier:
             self._deliver(chunk)
 
     def _deliver(self, chunk: Chunk) -> None:
+        if isinstance(chunk, Particle):
+            self._ledger.receive(chunk.number, self._agenda.now_ns)
+            return
+        assert isinstance(chunk, Part), "a chunk is part of an exchange, or a particle"
         exchange = chunk.exchange
         # A chunk given up is never delivered, so neither is an exchange given up, whatever else of it arrives.
         exchange.undelivered -= 1
@@ -118,13 +127,17 @@ class Carrier:
             self._ledger.deliver(exchange.number, self._agenda.now_ns)
         self._finish(chunk)
 
-    def _finish(self, chunk: Chunk) -> None:
+    def _finish(self, chunk: Part) -> None:
         self._under_way.pop(chunk.key, None)
         self.front_ends[chunk.exchange.source].take_back(chunk)
 
     # How it fails: on arrival or for want of a way in its own move; or when a station stops, before all moves.
 
     def _fail(self, chunk: Chunk) -> None:
+        if isinstance(chunk, Particle):
+            self._ledger.lose(chunk.number)
+            return
+        assert isinstance(chunk, Part), "a chunk is part of an exchange, or a particle"
         exchange = chunk.exchange
         chunk.failures += 1
         if chunk.failures > self._transport.retries_max:
@@ -138,7 +151,7 @@ class Carrier:
         backoff_ns = self._transport.backoff(chunk.failures)
         self._agenda.after(backoff_ns, chunk.rank, chunk, self._try_again, f"node {self._node_name[exchange.source]}")
 
-    def _try_again(self, chunk: Chunk) -> None:
+    def _try_again(self, chunk: Part) -> None:
         self._ledger.retrying -= 1
         self._set_out(chunk)
 
@@ -155,7 +168,7 @@ class Carrier:
                 chunk.way, chunk.hop = turn
         self.plan = plan
 
-    def _turn(self, chunk: Chunk, plan: PlanInForce) -> tuple[tuple[int, ...], int] | None:
+    def _turn(self, chunk: Part, plan: PlanInForce) -> tuple[tuple[int, ...], int] | None:
         """Return the new way and the place on it where the chunk is, `None` if it is on none."""
         way = plan.way(chunk)
         if way is not None:

@@ -1,4 +1,4 @@
-"""What became of the exchanges, and how many of them are where."""
+"""What became of the exchanges and of the test particles, and how many of them are where."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from sim.data_plane import Outcome, Refusal
+from sim.data_plane import LOST, Collected, Outcome, Refusal
 
 NOT_DELIVERED: Final = -1
 
@@ -21,6 +21,8 @@ class Ledger:
         Exchanges so far.
     retrying : int
         Chunks that wait for their next attempt now.
+    particles_sent, particles_received, particles_lost : int
+        Particles so far.
     """
 
     def __init__(self) -> None:
@@ -28,6 +30,10 @@ class Ledger:
         self.delivered = 0
         self.refused = 0
         self.retrying = 0
+        self.particles_sent = 0
+        self.particles_received = 0
+        self.particles_lost = 0
+        self._ended: dict[int, int] = {}  # particles not collected yet
         self._delivered_ns = array("q")
         self._refusal = array("b")
         self._retries = array("i")
@@ -66,3 +72,22 @@ class Ledger:
             np.array(self._refusal, dtype=np.int8),
             np.array(self._retries, dtype=np.int32),
         )
+
+    def receive(self, number: int, now_ns: int) -> None:
+        """A particle has come to its target."""
+        assert number not in self._ended, "nothing comes twice"
+        self._ended[number] = now_ns
+        self.particles_received += 1
+
+    def lose(self, number: int) -> None:
+        """A particle is lost."""
+        assert number not in self._ended, "nothing that has come is lost"
+        self._ended[number] = LOST
+        self.particles_lost += 1
+
+    def collect(self) -> Collected:
+        """Return the particles that have ended, and forget them."""
+        ended = sorted(self._ended.items())
+        self._ended.clear()
+        number, received_ns = np.array(ended, dtype=np.int64).reshape(-1, 2).T
+        return Collected(number, received_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from router_core.network import Network
 from router_core.plan import Plan
-from sim.reference.journey import Chunk
+from sim.reference.journey import Part
 from sim.ways import Ways, ways
 
 
@@ -23,7 +23,7 @@ class PlanInForce:
             self._ways[key] = ways(self._network, self._plan, source, target)
         return self._ways[key]
 
-    def way(self, chunk: Chunk) -> tuple[int, ...] | None:
+    def way(self, chunk: Part) -> tuple[int, ...] | None:
         """Return the stations of the way that this attempt of a chunk takes, `None` if there is none."""
         exchange = chunk.exchange
         found = self.ways(exchange.source, exchange.target)

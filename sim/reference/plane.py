@@ -11,15 +11,24 @@ from numpy.typing import NDArray
 from router_core.exchanges import Exchanges
 from router_core.network import Network
 from router_core.transport import Transport
-from sim.data_plane import Outcome, PlaneCommand, SetStationServers, SetStationService, SetStationUp, Snapshot
+from sim.data_plane import (
+    Collected,
+    Outcome,
+    PlaneCommand,
+    SetStationServers,
+    SetStationService,
+    SetStationUp,
+    Snapshot,
+)
+from sim.particle_checks import ParticleCheck
 from sim.plane_checks import check_batch, check_command
 from sim.reference.agenda import Agenda
 from sim.reference.carrier import Carrier
-from sim.reference.journey import Chunk, Exchange
+from sim.reference.journey import Exchange, Part, Particle
 from sim.reference.ledger import Ledger
 from sim.reference.plan_in_force import PlanInForce
 from sim.reference.station import Station
-from strategies.brain import SetPlan
+from strategies.brain import SendParticles, SetPlan
 
 Row = tuple[int, int, int, int, int, int]
 
@@ -44,6 +53,7 @@ class ReferencePlane:
         self._agenda = Agenda()
         self._ledger = Ledger()
         self._carrier = Carrier(network, self._transport, self._agenda, self._ledger)
+        self._particle_check = ParticleCheck(network)
         self.stations = self._carrier.stations
         self._batches: deque[Iterator[Row]] = deque()
         self._expecting = False
@@ -89,6 +99,20 @@ class ReferencePlane:
                 for index, is_up in zip(station.tolist(), up.tolist(), strict=True):
                     stations[index].set_up(is_up)
 
+    def send(self, particles: SendParticles) -> int:
+        """Send test particles now; raises `BadInputError` naming the first one that breaks a rule."""
+        first = self._ledger.particles_sent
+        self._particle_check.check(particles, first)
+        stations, start = particles.route_station.tolist(), particles.route_start.tolist()
+        rows = zip(start[:-1], start[1:], particles.payload_bytes.tolist(), particles.priority.tolist(), strict=True)
+        for number, (begin, end, payload_bytes, priority) in enumerate(rows, first):
+            self._carrier.send(Particle(self._agenda, number, tuple(stations[begin:end]), payload_bytes, priority))
+        return first
+
+    def collect(self) -> Collected:
+        """Return the particles that have come or were lost since this was last asked, and forget them."""
+        return self._ledger.collect()
+
     def snapshot(self) -> Snapshot:
         """Return the state of all stations now.
 
@@ -118,6 +142,9 @@ class ReferencePlane:
             refused=ledger.refused,
             held=sum(front_end.held for front_end in self._carrier.front_ends.values()),
             retrying=ledger.retrying,
+            particles_sent=ledger.particles_sent,
+            particles_received=ledger.particles_received,
+            particles_lost=ledger.particles_lost,
         )
 
     def outcome(self) -> Outcome:
@@ -140,7 +167,7 @@ class ReferencePlane:
             first = exchange.chunk(self._agenda, self._transport, 0)
             self._agenda.after(submitted_ns - self._agenda.now_ns, first.rank, first, self._enter, "entry")
 
-    def _enter(self, first: Chunk) -> None:
+    def _enter(self, first: Part) -> None:
         self._expect_next()
         self._carrier.enter(first)
 

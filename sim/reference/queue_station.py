@@ -63,7 +63,7 @@ class QueueStation(Station):
         if self._prompt and not self._waiting and len(self._end_ns) < self.servers:
             self._start(chunk)
             return
-        heappush(self._waiting, (chunk.exchange.priority if self._by_class else 0, next(self._order), chunk))
+        heappush(self._waiting, (chunk.priority if self._by_class else 0, next(self._order), chunk))
         if not self._prompt:
             if self._buffer_bytes != NO_LIMIT:
                 self._arrived.append(chunk)

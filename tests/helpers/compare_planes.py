@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 
 import numpy as np
-from plain_worlds import Change, Cut, Look, Replan, Submit, World, command
+from plain_worlds import Change, Cut, Look, Replan, Send, Submit, World, command
 
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.transport import Transport
-from sim.data_plane import DataPlane, Outcome, Snapshot
+from sim.data_plane import Collected, DataPlane, Outcome, Snapshot
 
 PlaneFactory = Callable[[Network, Transport], DataPlane]
 Plain = dict[str, int | list[int]]
@@ -28,10 +28,13 @@ class Trail:
     Attributes
     ----------
     seen : dict from a step's position
-        What came of it: a snapshot, with a mid-run outcome in it; or the error of what was refused, as text.
+        What came of it: a snapshot, with a mid-run outcome in it and the particles that had ended; or the error of what
+        was refused, as text.
     taken : list of int
-        Positions of the batches that were taken in.
-    outcome : what became of each exchange at the end.
+        Positions of the batches and of the rounds of particles that were taken in.
+    sent : list of int
+        The number of the first particle of each of these rounds.
+    outcome : what became of each exchange at the end, and the last particles to end.
     ended : str
         What ended the run early: a plan that breaks a rule may come to light only when one of its ways is asked for.
     crash : str
@@ -40,12 +43,19 @@ class Trail:
 
     seen: dict[int, Plain | str] = field(default_factory=dict)
     taken: list[int] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
     outcome: Plain = field(default_factory=dict)
     ended: str = ""
     crash: str = ""
 
     def snapshots(self) -> list[Plain]:
         return [seen for seen in self.seen.values() if isinstance(seen, dict)]
+
+    def collected(self) -> list[tuple[int, int]]:
+        """Particles that came or were lost: number and instant, as they were collected."""
+        shown = [*self.snapshots(), self.outcome]
+        rows = (zip(one["number"], one["received_ns"], strict=True) for one in shown if "number" in one)
+        return [row for one in rows for row in one]
 
 
 def drive(world: World, plane_factory: PlaneFactory, *, hangs_s: float = HANGS_S) -> Trail:
@@ -87,6 +97,9 @@ def _drive(world: World, plane_factory: PlaneFactory) -> Trail:
                     case Submit():
                         plane.submit(step.batch())
                         trail.taken.append(position)
+                    case Send():
+                        trail.sent.append(plane.send(step.round()))
+                        trail.taken.append(position)
                     case Replan() | Change():
                         plane.apply(command(world, step))
                     case Cut():
@@ -94,18 +107,18 @@ def _drive(world: World, plane_factory: PlaneFactory) -> Trail:
                     case Look():
                         trail.seen[position] = plain(plane.snapshot())
                         if step.outcome:
-                            trail.seen[position] |= plain(plane.outcome())
+                            trail.seen[position] |= plain(plane.outcome()) | plain(plane.collect())
             except (BadInputError, ValueError) as error:
                 trail.seen[position] = f"{type(error).__name__}: {error}"
         position = len(world.steps)
-        trail.outcome = plain(plane.outcome())
+        trail.outcome = plain(plane.outcome()) | plain(plane.collect())
     except Exception as error:  # A crash of whatever kind is a finding, and the next world must run.
         trail.crash = f"step {position}: {type(error).__name__}: {error}"
     return trail
 
 
-def plain(shown: Snapshot | Outcome) -> Plain:
-    """Return a snapshot or an outcome as Python's own integers; the dtypes of the contract are checked by the way."""
+def plain(shown: Snapshot | Outcome | Collected) -> Plain:
+    """Return what a plane shows as Python's own integers; the dtypes of the contract are checked by the way."""
     result: Plain = {}
     for part in fields(shown):
         value = getattr(shown, part.name)
@@ -143,8 +156,9 @@ def difference(world: World, one: Trail, other: Trail, names: tuple[str, str] = 
             return f"{where}: {_values(world, a, b, names)}"
         told = ["accepts it" if seen is None else f"says {seen!r}" for seen in (a, b)]
         return f"{where}: {names[0]} {told[0]}, {names[1]} {told[1]}"
-    if one.ended != other.ended:
-        return f"the run ends at: {names[0]} {one.ended or 'its end'}, {names[1]} {other.ended or 'its end'}"
+    if (one.ended, one.sent) != (other.ended, other.sent):
+        told = [f"{trail.ended or 'its end'}, first particles {trail.sent}" for trail in (one, other)]
+        return f"the run ends at: {names[0]} {told[0]}, {names[1]} {told[1]}"
     if one.outcome != other.outcome:
         return f"at the end: {_values(world, one.outcome, other.outcome, names)}"
     return None
@@ -164,7 +178,9 @@ def _values(world: World, a: Plain, b: Plain, names: tuple[str, str]) -> str:
         differing = [place for place, pair in enumerate(zip(value, other, strict=True)) if pair[0] != pair[1]]
         place = differing[0]
         of = f"exchange {place}"
-        if name not in ("delivered_ns", "refusal", "retries"):
+        if name in ("number", "received_ns"):
+            of = f"particle {a['number'][place]}"
+        elif name not in ("delivered_ns", "refusal", "retries"):
             of = f"station {place} ({network.station_name[place]})"
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
         return f"{name} of {of}: {names[0]} {value[place]}, {names[1]} {other[place]}{more}"

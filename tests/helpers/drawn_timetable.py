@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
 from made_networks import Grain
-from plain_worlds import Change, Cut, Look, Replan, Row, Step, Submit
+from made_rounds import ParticleRow
+from plain_worlds import Change, Cut, Look, Replan, Row, Send, Step, Submit
 
 from router_core.network import Network
 from router_core.plan import Choice
@@ -132,6 +134,31 @@ def looks(random: Random, steps: list[Entry], instants: list[int], *, last: bool
     for at, place, step in steps:
         if random.random() < 0.2 and isinstance(step, Replan | Change):
             entries += [(at, place - 1e-9, Look(step.at_ns)), (at, place + 1e-9, Look(step.at_ns))]
+    return entries
+
+
+def sends(
+    random: Random, network: Network, draw_row: Callable[[], ParticleRow], instants: list[int], most: int
+) -> list[Entry]:
+    """Draw rounds of particles, several at an instant now and then; some must be refused, and then nothing is sent."""
+    entries: list[Entry] = []
+    for _ in range(random.choice((1, 2, 6))):
+        rows = [draw_row() for _ in range(random.choice((0, 1, 1, 3, 10, most)))]
+        at = random.choice(instants)
+        entries.append(_entry(random, Send(at, tuple(rows))))
+        if rows and random.random() < 0.1:
+            way, payload_bytes, priority = rows[-1]
+            bad = random.choice(
+                (
+                    (way[1:], payload_bytes, priority),
+                    (way[:2] + way[3:], payload_bytes, priority),
+                    (way[:2] + way[:2] + way[2:], payload_bytes, priority),
+                    ((*way[:2], network.station_count, *way[3:]), payload_bytes, priority),
+                    (way, -1, priority),
+                    (way, payload_bytes, PRIORITY_MAX + 1),
+                )
+            )
+            entries.append(_entry(random, Send(at, (*rows[:-1], bad))))
     return entries
 
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from random import Random
 
 import numpy as np
-from drawn_timetable import Entry, bad_plan, bad_steps, batches, changes, fault_steps, looks
+from drawn_timetable import Entry, bad_plan, bad_steps, batches, changes, fault_steps, looks, sends
 from made_networks import Grain, drawn_network
+from made_rounds import ParticleRow
 from plain_worlds import Replan, Row, Table, World
 
 from router_core.network import NO_LIMIT, Network, frozen
 from router_core.network_builder import Service
-from router_core.plan import Choice, Trunk
+from router_core.plan import Choice, Trunk, route
 from router_core.transport import WHOLE, Transport
 from router_core.units import DURATION_NS_MAX
 from router_core.vocabulary import Discipline, NodeKind
@@ -129,6 +130,7 @@ def drawn_world(seed: int) -> World:
     if on(0.6):
         steps += bad_steps(random, network, rows, instants)
     steps += looks(random, steps, instants)
+    steps += _sends(seed, network, style, kind, instants)
     steps += batches(random, rows)
     far = DURATION_NS_MAX if kind == "big" else rows[-1].at_ns + 10**15
     steps += looks(random, [], [far], last=True)
@@ -188,6 +190,23 @@ def _rows(random: Random, network: Network, style: Style, kind: str, classes: in
         )
         for at in when
     ]
+
+
+def _sends(seed: int, network: Network, style: Style, kind: str, instants: list[int]) -> list[Entry]:
+    """Draw test particles for half of the worlds: with draws of their own, so that all others are as without them."""
+    random = Random(f"{seed} particles")
+    pool, ends = _Ways(random, network), network.endpoints.tolist()
+    classes = random.choice((1, 8))
+
+    def row() -> ParticleRow:
+        source, target = random.sample(ends, 2)
+        trunk = pool.trunk(random.choice(network.homes[source]), random.choice(network.homes[target]))
+        size = style.grid_bytes * random.choice((0, 1, random.randint(0, style.sizes_max)))
+        return route(network, source, target, trunk), size, random.randrange(classes)
+
+    if random.random() < 0.5:
+        return []
+    return sends(random, network, row, instants, 1_000 if kind == "crowd" else 40)
 
 
 def _instants(random: Random, start: int, span: int, style: Style) -> list[int]:

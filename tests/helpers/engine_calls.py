@@ -63,6 +63,7 @@ class Caller:
         self._now_ns = 0
         self._last_ns = 0
         self._handed_over = 0
+        self._ended = 0
         self._pairs = 0
         self._places: list[int] = []
         self._wanted: list[int] = []
@@ -74,8 +75,8 @@ class Caller:
             name, arguments = "bind", self.bind()
         else:
             names = ("pairs", "forget_ways", "intern", "bind", "wanted", "under_way", "reroute", "submit", "run")
-            names += ("set_service", "set_servers", "set_up", "snapshot", "outcome")
-            name = random.choices(names, (3, 1, 3, 3, 3, 2, 2, 6, 12, 3, 3, 3, 2, 2))[0]
+            names += ("send", "collect", "set_service", "set_servers", "set_up", "snapshot", "outcome")
+            name = random.choices(names, (3, 1, 3, 3, 3, 2, 2, 6, 12, 4, 2, 3, 3, 3, 2, 2))[0]
             arguments = getattr(self, name)()
         if arguments and random.random() < self._wrong:
             arguments[random.randrange(len(arguments))] = mangled(random, deepcopy(random.choice(arguments)))
@@ -85,7 +86,7 @@ class Caller:
 
     def told(self, name: str, arguments, result, engine: Engine) -> None:
         """Learn what came of a call that was not refused."""
-        self._now_ns, self._handed_over = engine.now_ns, engine.handed_over
+        self._now_ns, self._handed_over, self._ended = engine.now_ns, engine.handed_over, engine.ended
         self._last_ns = max(self._last_ns, self._now_ns)
         if name == "pairs":
             self._pairs = max(self._pairs, 1 + max(arguments[2].tolist(), default=-1))
@@ -135,6 +136,17 @@ class Caller:
         pair = [self._random.randrange(max(self._pairs, 1)) for _ in range(count)]
         size = [self._random.choice((0, 1, 700, 2_048, 9_000)) for _ in range(count)]
         return [at_ns.astype(np.int64), i4(*pair), i8(*size), i1(*self._random.choices(range(8), k=count))]
+
+    def send(self):
+        count = self._random.randint(1, 6)
+        lengths = [self._random.choice((2, 3, 5, 6, 7, 14, 15, 40)) for _ in range(count)]
+        stations = self._random.choices(range(STATIONS), k=sum(lengths))
+        size = [self._random.choice((0, 1, 700, 9_000)) for _ in range(count)]
+        classes = self._random.choices(range(8), k=count)
+        return [np.cumsum([0, *lengths]).astype(np.int64), i4(*stations), i8(*size), i1(*classes)]
+
+    def collect(self):
+        return [np.zeros(self._ended, np.int64), np.zeros(self._ended, np.int64)]
 
     def run(self):
         return [self._now_ns + self._random.choice((0, 1, 50, 300, 2_000)), self._random.choice((0, 1, 7, 500))]

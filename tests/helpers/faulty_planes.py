@@ -8,15 +8,17 @@ from operator import itemgetter
 
 import numpy as np
 from compare_planes import PlaneFactory
+from made_rounds import round_of
 
 from router_core.exchanges import Exchanges
 from router_core.network import Network, frozen
 from router_core.transport import Transport
 from router_core.vocabulary import Discipline
-from sim.data_plane import DataPlane, Outcome, PlaneCommand, SetStationUp
+from sim.data_plane import Collected, DataPlane, Outcome, PlaneCommand, SetStationUp
+from sim.particle_checks import ParticleCheck
 from sim.plane_checks import check_batch, check_command
 from sim.reference_plane import ReferencePlane
-from strategies.brain import SetPlan
+from strategies.brain import SendParticles, SetPlan
 
 
 def _altered(network: Network, **columns) -> Network:
@@ -92,6 +94,41 @@ class ReversesTies(ReferencePlane):
         return Outcome(shown.delivered_ns[back], shown.refusal[back], shown.retries[back])
 
 
+class ForgetsParticlesClasses(ReferencePlane):
+    """All particles are of the first class."""
+
+    def __init__(self, network: Network, transport: Transport) -> None:
+        super().__init__(network, transport)
+        self._checked = ParticleCheck(network)
+
+    def send(self, particles: SendParticles) -> int:
+        self._checked.check(particles, 0)
+        return super().send(replace(particles, priority=np.zeros_like(particles.priority)))
+
+
+class ReversesParticles(ForgetsParticlesClasses):
+    """Particles of one round move in reverse order of their numbers."""
+
+    def __init__(self, network: Network, transport: Transport) -> None:
+        super().__init__(network, transport)
+        self._order: list[int] = []
+
+    def send(self, particles: SendParticles) -> int:
+        self._checked.check(particles, 0)
+        start, count = particles.route_start.tolist(), len(particles.priority)
+        ways = [tuple(particles.route_station[start[i] : start[i + 1]].tolist()) for i in range(count)]
+        rows = zip(ways, particles.payload_bytes.tolist(), particles.priority.tolist(), strict=True)
+        first = ReferencePlane.send(self, round_of(reversed(list(rows))))
+        self._order += reversed(range(first, first + count))
+        return first
+
+    def collect(self) -> Collected:
+        shown = super().collect()
+        number = np.array(self._order, dtype=np.int64)[shown.number]
+        order = number.argsort()
+        return Collected(number[order], shown.received_ns[order])
+
+
 FAULTY: dict[str, PlaneFactory] = {
     "forgets-spill": forgets_spill,
     "ignores-classes": ignores_classes,
@@ -100,4 +137,6 @@ FAULTY: dict[str, PlaneFactory] = {
     "never-reroutes": NeverReroutes,
     "forgets-second-stop": ForgetsSecondStop,
     "reverses-ties": ReversesTies,
+    "forgets-particles-classes": ForgetsParticlesClasses,
+    "reverses-particles": ReversesParticles,
 }

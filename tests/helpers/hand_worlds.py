@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from made_networks import INSTANT, exchanges
+from made_rounds import round_of
 
 from router_core.network_builder import Credit, NetworkBuilder, Service
 from router_core.plan import Choice, Trunk
@@ -78,6 +79,19 @@ class HandWorld:
         names = [source] * len(rows) if isinstance(source, str) else source
         nodes = [self.node[name] for name in names]
         self.plane.submit(exchanges(at_ns, nodes, self.node["z"], sizes, priority=classes))
+
+    def probe(self, *rows: tuple[int] | tuple[int, int], source: str = "a", line: str = "l0") -> int:
+        """Send particles to z now over a line: bytes, or bytes and class; return the number of the first."""
+        names = (source, f"{source}>c", "heart", line, "d", "d>z", "z")
+        way = [self.station[name] for name in names]
+        return self.plane.send(round_of((way, *(*row, 0)[:2]) for row in rows))
+
+    def came(self) -> list[int]:
+        """When each particle not collected yet came in the end, -1 if it was lost."""
+        self.plane.advance(END)
+        collected = self.plane.collect()
+        assert (np.diff(collected.number) > 0).all()
+        return collected.received_ns.tolist()
 
     def to(self, now_ns: int) -> Snapshot:
         """Go on to an instant and look."""

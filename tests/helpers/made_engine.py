@@ -59,7 +59,14 @@ def look(engine: Engine):
     count = engine.handed_over
     outcome = np.empty(count, np.int64), np.empty(count, np.int8), np.empty(count, np.int32)
     engine.outcome(*outcome)
-    return engine.now_ns, totals, table.tolist(), [column.tolist() for column in outcome]
+    return engine.now_ns, totals, table.tolist(), [column.tolist() for column in outcome], collected(engine)
+
+
+def collected(engine: Engine) -> list[tuple[int, int]]:
+    """The particles that have ended, by number, and when they came; the engine forgets them."""
+    number, received_ns = np.empty(engine.ended, np.int64), np.empty(engine.ended, np.int64)
+    engine.collect(number, received_ns)
+    return sorted(zip(number.tolist(), received_ns.tolist(), strict=True))
 
 
 def with_a_way(**changes) -> Engine:
@@ -93,6 +100,8 @@ CALLS = {
     "under_way": (),
     "reroute": (),
     "submit": (i8(FAR_NS), i4(0), i8(0), i1(0)),
+    "send": (i8(0, 5), i4(*ROUTE), i8(0), i1(0)),
+    "collect": (i8(), i8()),
     "run": (2**61, 10),
     "set_service": (i4(0), i8(5), i8(5)),
     "set_servers": (i4(0), i4(5)),

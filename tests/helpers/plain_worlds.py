@@ -11,13 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 from made_networks import exchanges
+from made_rounds import ParticleRow, round_of
 
 from router_core.exchanges import Exchanges
 from router_core.network import Network
 from router_core.plan import Choice, route
 from router_core.transport import Transport
 from sim.data_plane import PlaneCommand, SetStationServers, SetStationService, SetStationUp
-from strategies.brain import SetPlan
+from strategies.brain import SendParticles, SetPlan
 
 # What a change changes -> its command, and the columns beside the station.
 CHANGES = {
@@ -58,6 +59,17 @@ class Submit:
 
 
 @dataclass(frozen=True)
+class Send:
+    """Send test particles."""
+
+    at_ns: int
+    rows: tuple[ParticleRow, ...]
+
+    def round(self) -> SendParticles:
+        return round_of(self.rows)
+
+
+@dataclass(frozen=True)
 class Replan:
     """Set a plan: a choice for each pair of endpoints that stand for their groups."""
 
@@ -77,7 +89,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Look:
-    """Take a snapshot, with the outcome so far if `outcome`."""
+    """Take a snapshot; with the outcome so far if `outcome`, and particles are collected."""
 
     at_ns: int
     outcome: bool = False
@@ -90,7 +102,7 @@ class Cut:
     at_ns: int
 
 
-Step = Submit | Replan | Change | Look | Cut
+Step = Submit | Send | Replan | Change | Look | Cut
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +157,12 @@ def used_ways(world: World) -> list[tuple[int, tuple[int, int], Choice | None]]:
 
 
 def used_stations(world: World) -> list[int]:
-    """Return the stations on the ways of all pairs that exchange something, ascending."""
+    """Return the stations on the ways of all pairs that exchange something and of all particles, ascending."""
     network = world.network
+    passed = {station for step in world.steps if isinstance(step, Send) for way, _, _ in step.rows for station in way}
     return sorted(
-        {
+        {station for station in passed if 0 <= station < network.station_count}
+        | {
             station
             for _, (source, target), choice in used_ways(world)
             for trunk in (choice.trunks if choice else ())

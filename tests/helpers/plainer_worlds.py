@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-from plain_worlds import Replan, Row, Step, Submit, World, stand_ins, used_stations, used_ways
+from plain_worlds import Replan, Row, Send, Step, Submit, World, stand_ins, used_stations, used_ways
 
 from router_core.network import NO_LIMIT, frozen
 from router_core.plan import Choice
@@ -43,6 +43,7 @@ def plainer(world: World) -> Iterator[tuple[str, World]]:
             yield from _columns(world, f"column {number} at {index}", values, index)
     yield from _shorter_ways(world)
     yield from _rows(world)
+    yield from _particles(world)
     yield from _instants(world)
 
 
@@ -149,6 +150,21 @@ def _rows(world: World) -> Iterator[tuple[str, World]]:
                 before = row
             if tuple(steps) != world.steps:
                 yield f"{name} of {only} among {len(places)}", replace(world, steps=tuple(steps))
+
+
+def _particles(world: World) -> Iterator[tuple[str, World]]:
+    """Particles without bytes, and of the first class."""
+    for place, step in enumerate(world.steps):
+        for number, (stations, payload_bytes, priority) in enumerate(step.rows if isinstance(step, Send) else ()):
+            for name, row in (
+                ("class", (stations, payload_bytes, 0)),
+                ("size 0", (stations, 0, priority)),
+                ("size", (stations, min(payload_bytes, 512), priority)),
+            ):
+                if row != step.rows[number]:
+                    rows = (*step.rows[:number], row, *step.rows[number + 1 :])
+                    told = f"{name} of particle {number} of step {place} among {len(step.rows)} and {len(world.steps)}"
+                    yield told, _put(world, place, replace(step, rows=rows))
 
 
 def _instants(world: World) -> Iterator[tuple[str, World]]:

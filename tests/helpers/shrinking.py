@@ -1,7 +1,8 @@
 """From a failing world to a small one that still fails: greedy delta debugging (Zeller and Hildebrandt, 2002).
 
-What is left out first is what there is most of: exchanges, then steps, then entries of commands, in halves down to
-single ones. Then whatever is left is made plainer, feature by feature, until a whole round changes nothing.
+What is left out first is what there is most of: exchanges and particles, then steps, then entries of commands, in
+halves down to single ones. Then whatever is left is made plainer, feature by feature, until a whole round changes
+nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from time import monotonic
 
-from plain_worlds import Change, Step, Submit, World
+from plain_worlds import Change, Send, Step, Submit, World
 from plainer_worlds import plainer
 
 Fails = Callable[[World], bool]
@@ -96,18 +97,18 @@ def _fresh(candidates: Iterator[tuple[str, World]], seen: set[str]) -> Iterator[
 
 
 def _rows(world: World) -> list[object]:
-    """Positions (step, row) of all exchanges."""
+    """Positions (step, row) of all exchanges and particles."""
     return [
         (position, row)
         for position, step in enumerate(world.steps)
-        if isinstance(step, Submit)
+        if isinstance(step, Submit | Send)
         for row in range(len(step.rows))
     ]
 
 
 def _without_rows(world: World, gone: set[object]) -> World:
     def left(position: int, step: Step) -> Step:
-        if not isinstance(step, Submit):
+        if not isinstance(step, Submit | Send):
             return step
         return replace(step, rows=tuple(row for number, row in enumerate(step.rows) if (position, number) not in gone))
 

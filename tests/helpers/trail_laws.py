@@ -6,20 +6,28 @@ from itertools import pairwise
 
 import numpy as np
 from compare_planes import Trail
-from plain_worlds import Change, Row, Submit, World
+from made_rounds import ParticleRow
+from plain_worlds import Change, Row, Send, Submit, World
 
 from router_core.network import NO_LIMIT
 from router_core.vocabulary import Discipline
-from sim.data_plane import Refusal
+from sim.data_plane import LOST, Refusal
 
 # An exchange visits its own station, two access lines, a centre's processing and the other end at least: 1 ns each.
 VISITS_MIN = 5
 GROWING = ("now_ns", "busy_ns", "served", "served_bytes", "spilled", "failed", "submitted", "delivered", "refused")
+GROWING += ("particles_sent", "particles_received", "particles_lost")
 
 
 def taken_rows(world: World, trail: Trail) -> list[Row]:
     """Return the exchanges that a plane took in, in order of ids."""
     return [row for at in trail.taken if isinstance(step := world.steps[at], Submit) for row in step.rows]
+
+
+def sent_rows(world: World, trail: Trail) -> list[tuple[int, ParticleRow]]:
+    """Return when each particle was sent, and what it is, in order of numbers."""
+    sends = [step for at in trail.taken if isinstance(step := world.steps[at], Send)]
+    return [(step.at_ns, row) for step in sends for row in step.rows]
 
 
 def check_laws(world: World, trail: Trail) -> None:
@@ -28,6 +36,7 @@ def check_laws(world: World, trail: Trail) -> None:
     if trail.ended:
         return
     _check_accounts(world, trail)
+    _check_particles(world, trail)
     _check_ends(world, trail)
     _check_rates(world, trail)
     if not any(isinstance(step, Change) for step in world.steps):
@@ -48,8 +57,8 @@ def _check_accounts(world: World, trail: Trail) -> None:
         if isinstance(shown, str):
             continue
         now_ns = shown["now_ns"]
-        handed_over = [at for at in trail.taken if at < position]
-        count = sum(len(world.steps[at].rows) for at in handed_over)
+        handed_over = [world.steps[at] for at in trail.taken if at < position]
+        count = sum(len(step.rows) for step in handed_over if isinstance(step, Submit))
         assert now_ns == world.steps[position].at_ns
         assert shown["submitted"] == (submitted_ns[:count] < now_ns).sum()
         assert shown["delivered"] == ((delivered_ns >= 0) & (delivered_ns < now_ns)).sum()
@@ -63,6 +72,26 @@ def _check_accounts(world: World, trail: Trail) -> None:
             assert shown["delivered_ns"] == np.where(past, delivered_ns, -1)[:count].tolist()
             assert (np.array(shown["refusal"]) != Refusal.NOT_REFUSED).sum() == shown["refused"]
     assert (delivered_ns[delivered_ns >= 0] >= submitted_ns[delivered_ns >= 0] + VISITS_MIN).all()
+
+
+def _check_particles(world: World, trail: Trail) -> None:
+    """Law 1 and 2 for particles: each is collected once, having come after it was sent, or lost."""
+    rows, ended = sent_rows(world, trail), dict(trail.collected())
+    assert len(trail.collected()) == len(ended)
+    assert sorted(ended) == list(range(len(rows))), "in the end none is under way"
+    for number, (sent_ns, (stations, _, _)) in enumerate(rows):
+        assert ended[number] == LOST or ended[number] >= sent_ns + len(stations)
+    rounds = [at for at in trail.taken if isinstance(world.steps[at], Send)]
+    sizes = [len(world.steps[at].rows) for at in rounds]
+    assert trail.sent == [sum(sizes[:place]) for place in range(len(sizes))]
+    for position, shown in trail.seen.items():
+        if isinstance(shown, str):
+            continue
+        sent = sum(size for at, size in zip(rounds, sizes, strict=True) if at < position)
+        came = sum(0 <= ended[number] < shown["now_ns"] for number in range(sent))
+        assert (shown["particles_sent"], shown["particles_received"]) == (sent, came)
+        assert shown["particles_lost"] <= sent - came
+        assert all(ended[number] < shown["now_ns"] for number in shown.get("number", ()))
 
 
 def _check_ends(world: World, trail: Trail) -> None:
@@ -82,9 +111,13 @@ def _check_ends(world: World, trail: Trail) -> None:
         for end in (row.source, row.target):
             passed[world.network.node_station[end]] += row.payload_bytes if arrived else 0
     ends = world.network.node_station[world.network.endpoints]
+    particles, ended = sent_rows(world, trail), dict(trail.collected())
+    for number, (_, (stations, payload_bytes, _)) in enumerate(particles):
+        for end in (stations[0], stations[-1]):
+            passed[end] += payload_bytes if ended[number] >= 0 else 0
     served_bytes = np.array(last["served_bytes"], dtype=object)
     assert (served_bytes[ends] >= passed[ends]).all()
-    if not retries.any() and Refusal.GAVE_UP not in trail.outcome["refusal"]:
+    if not retries.any() and Refusal.GAVE_UP not in trail.outcome["refusal"] and LOST not in ended.values():
         # Nothing was served twice, nor in vain.
         assert (served_bytes[ends] == passed[ends]).all()
         assert sum(last["failed"]) == 0

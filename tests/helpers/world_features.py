@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 from compare_planes import PlaneFactory, Trail, drive
-from plain_worlds import Change, Replan, Submit, World
+from plain_worlds import Change, Replan, Send, Submit, World
 
 from router_core.network import Network, frozen
 from router_core.network_builder import SERVERS_MAX
@@ -24,6 +24,9 @@ SHOWN = (
     "input refused",
     "no route",
     "nothing to carry",
+    "particle came",
+    "particle lost",
+    "particle refused",
     "plan ended the run",
     "plan refused",
     "retried",
@@ -67,6 +70,11 @@ def happened(world: World, trail: Trail) -> set[str]:
             "no route": Refusal.NO_ROUTE in outcome["refusal"],
             "plan refused": any(
                 isinstance(world.steps[at], Replan) for at, s in trail.seen.items() if isinstance(s, str)
+            ),
+            "particle came": any(at >= 0 for _, at in trail.collected()),
+            "particle lost": any(at < 0 for _, at in trail.collected()),
+            "particle refused": any(
+                isinstance(world.steps[at], Send) for at, s in trail.seen.items() if isinstance(s, str)
             ),
             "nothing to carry": any(row.payload_bytes == 0 for row in rows),
             "retried": any(outcome["retries"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
-from plain_worlds import Change, Cut, Look, Replan, Step, Submit, World, used_stations, used_ways
+from plain_worlds import Change, Cut, Look, Replan, Send, Step, Submit, World, used_stations, used_ways
 
 from router_core.network import NO_LIMIT
 from router_core.plan import route
@@ -105,12 +105,17 @@ def _step(world: World, position: int, step: Step, number: int) -> list[str]:
                 f"{name.get(row.target, row.target)}, {row.payload_bytes} B, class {row.priority}"
                 for place, row in enumerate(rows)
             ]
+        case Send(rows=rows):
+            return [f"{head} particles: {len(rows)}"] + [
+                f"       {' '.join(map(str, stations))}, {payload_bytes} B, class {priority}"
+                for stations, payload_bytes, priority in rows
+            ]
         case Replan(reroute=reroute):
             return [f"{head} plan{' with reroute' if reroute else ''}"]
         case Change(kind=kind, entries=entries):
             told = ", ".join(f"station {station} to {' '.join(map(str, new))}" for station, *new in entries)
             return [f"{head} {kind}: {told}"]
         case Look(outcome=outcome):
-            return [f"{head} snapshot{' and outcome' if outcome else ''}"]
+            return [f"{head} snapshot{', outcome, and particles are collected' if outcome else ''}"]
         case Cut():
             return [f"{head} advance"]

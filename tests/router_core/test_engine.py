@@ -17,6 +17,7 @@ from made_engine import (
     NODES,
     ROUTE,
     STATIONS,
+    collected,
     columns,
     ended,
     finish,
@@ -52,8 +53,14 @@ def drive(engine: Engine):
         engine.set_service(i4(0, 3), i8(7, 500), i8(1_000, 9_000 * (step + 1)))
         engine.set_servers(i4(0, 2, 4), i4(step + 1, 2, 9 + step))
         engine.set_up(i4(5), u1(step % 2))
+        send_three(engine)
         shown.append(look(engine))
     return shown
+
+
+def send_three(engine: Engine) -> int:
+    """Particles of three lengths, one of them over the station that stops."""
+    return engine.send(i8(0, 5, 8, 17), i4(*ROUTE, 0, 5, 1, 6, *ROUTE, 5, 2, 1), i8(0, 3_000, 7), i1(0, 7, 3))
 
 
 def under_way(engine: Engine) -> None:
@@ -75,6 +82,24 @@ def new_plan_under_way(engine: Engine) -> None:
     engine.forget_ways()
 
 
+def particles_known(engine: Engine) -> None:
+    """The route at place 1 ends at place 6; a particle's begins at 8."""
+    send_three(engine)
+    engine.forget_ways()
+
+
+def particle_ended(engine: Engine) -> None:
+    """All three have come."""
+    send_three(engine)
+    engine.run(10**6, 1_000)
+    assert engine.ended == 3
+
+
+def particle_ended_and_new_plan(engine: Engine) -> None:
+    particle_ended(engine)
+    engine.forget_ways()
+
+
 class Shifty:
     """Stands for one number when asked first, and for another one after that."""
 
@@ -88,6 +113,10 @@ class Shifty:
         return True
 
     __gt__ = __le__ = __ge__ = __lt__
+
+
+def send(start=(0, 2, 5), station=(0, 1, 0, 3, 1), payload_bytes=0, priority=0, columns=2):
+    return lambda e: e.send(i8(*start), i4(*station), i8(*[0, payload_bytes][:columns]), i1(0, priority))
 
 
 def submit(at_ns=0, pair=0, payload_bytes=0, priority=0):
@@ -139,6 +168,30 @@ WRONG = {
     "submit: size too great": (None, submit(payload_bytes=2**40 + 1)),
     "submit: no such class": (None, submit(priority=8)),
     "submit: negative class": (None, submit(priority=-1)),
+    "send: none": (None, lambda e: e.send(i8(0), i4(), i8(), i1())),
+    "send: lengths": (None, send(columns=1)),
+    "send: starts": (None, send(start=(0, 2))),
+    "send: does not begin": (None, send(start=(1, 3, 5))),
+    "send: does not end": (None, send(start=(0, 2, 4))),
+    "send: ends behind": (None, send(start=(0, 2, 6))),
+    "send: falls": (None, send(start=(0, 6, 5))),
+    "send: far beyond": (None, send(start=(0, 2**63 - 1, 5))),
+    "send: far before": (None, send(start=(0, -(2**63), 5))),
+    "send: one station": (None, send(start=(0, 4, 5))),
+    "send: no station": (None, send(start=(0, 0, 5))),
+    "send: too long": (None, send(start=(0, 2, 60_003), station=[0] * 60_003)),
+    "send: unknown station": (None, send(station=(0, 1, 0, STATIONS, 1))),
+    "send: negative station": (None, send(station=(0, 1, 0, -1, 1))),
+    "send: negative size": (None, send(payload_bytes=-1)),
+    "send: size too great": (None, send(payload_bytes=2**40 + 1)),
+    "send: no such class": (None, send(priority=8)),
+    "send: negative class": (None, send(priority=-1)),
+    "send: type": (None, lambda e: e.send(i4(0, 2), i4(0, 1), i8(0), i1(0))),
+    "collect: too many": (None, lambda e: e.collect(i8(0), i8(0))),
+    "collect: lengths": (None, lambda e: e.collect(i8(), i8(0))),
+    "collect: one too few": (particle_ended, lambda e: e.collect(i8(0, 0), i8(0, 0))),
+    "bind: a particle's route": (particles_known, lambda e: e.bind(0, [1, 8], [1, 1])),
+    "bind: a free one": (particle_ended_and_new_plan, lambda e: e.bind(0, [1, 8], [1, 1])),
     "run: back": (at_ten, lambda e: e.run(9, 10)),
     "run: too far": (None, lambda e: e.run(2**62 + 1, 10)),
     "set_service: unknown station": (None, lambda e: e.set_service(i4(0, STATIONS), i8(9, 9), i8(9, 9))),
@@ -212,11 +265,38 @@ def test_what_was_submitted_may_be_overwritten():
     assert ended(engine) == ended(twin)
 
 
+def test_particles_sent_may_be_overwritten():
+    engine, twin = with_a_way(), with_a_way()
+    columns = [i8(0, 5), i4(*ROUTE), i8(700), i1(3)]
+    twin.send(*deepcopy(columns))
+    engine.send(*columns)
+    for column in columns:
+        column[:] = np.iinfo(column.dtype).max
+    assert ended(engine) == ended(twin)
+
+
+def test_particles_that_have_ended_leave_their_room_to_others():
+    """Rounds of all lengths, sent again and again: what is under way at once is what is kept."""
+    lengths = (2, 6, 7, 14, 15, 40, 600, 60_000)
+    # From station to station in a ring, each as good as any other.
+    start, station = np.cumsum((0, *lengths)), np.concatenate([np.arange(length) % 5 for length in lengths])
+    engine = made()
+    shown = []
+    for number in range(4):
+        assert engine.send(start.astype(np.int64), station.astype(np.int32), i8(*[9] * 8), i1(*range(8))) == 8 * number
+        sent_ns = engine.now_ns
+        engine.run(sent_ns + 10**8, 10**6)
+        shown.append([(particle - 8 * number, came_ns - sent_ns) for particle, came_ns in collected(engine)])
+    assert shown[0] == shown[1] == shown[2] == shown[3]
+    assert [particle for particle, _ in shown[0]] == list(range(8))
+    assert min(came_ns for _, came_ns in shown[0]) > 0
+
+
 # Engines that are not, are not yet, or are no longer.
 
 
 def test_every_method_is_called_here():
-    methods = {name for name in vars(Engine) if not name.startswith("_")} - {"now_ns", "handed_over"}
+    methods = {name for name in vars(Engine) if not name.startswith("_")} - {"now_ns", "handed_over", "ended"}
     assert methods == set(CALLS)
 
 

@@ -66,9 +66,13 @@ def fuzzed(seed: int, counts: Counter[str]) -> bool:
     assert ends[0] == ends[1]
     if ends[0] is None:
         return False
-    _, (submitted, delivered, refused, _, _), _, outcome = ends[0]
+    _, (submitted, delivered, refused, _, _, sent, received, lost), _, outcome, particles = ends[0]
     delivered_ns, refusal, _ = (np.array(column, dtype=np.int64) for column in outcome)
     counts["delivered"] += delivered
+    counts["received"] += received
+    counts["lost"] += lost
+    assert received + lost <= sent
+    assert len(particles) == len({number for number, _ in particles}) <= received + lost
     assert submitted <= engine.handed_over
     assert (delivered, refused) == (int((delivered_ns >= 0).sum()), int((refusal > 0).sum()))
     assert not ((delivered_ns >= 0) & (refusal > 0)).any()
@@ -81,6 +85,7 @@ def test_no_sequence_of_calls_harms_it(first):
     lived = sum(fuzzed(seed, counts) for seed in range(first, first + 50))
     assert lived > 40
     assert counts["delivered"] > 500
+    assert counts["received"] > 100 < counts["lost"]
     for name, arguments in CALLS.items():
         assert counts[name] > 20
         assert counts[f"{name} refused"] > 20 or not arguments

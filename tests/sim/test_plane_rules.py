@@ -713,6 +713,180 @@ def test_only_those_with_a_route_are_rerouted(world):
     assert hand.at(END, "served", "l1") == 1
 
 
+# Test particles.
+
+
+def test_particles_queue_like_any_chunk(world):
+    """One that is sent first is served first; exchanges of its instant go before it, whoever was handed over first."""
+    hand = world(heart=ONE)
+    hand.probe((5,))
+    hand.send((1, 0), (100, 0))
+    hand.to(100)
+    hand.probe((0,), (0,))
+    assert hand.at(103, "waiting", "heart") == 2
+    assert hand.delivered() == [26, 116]
+    assert hand.came() == [16, 126, 136]
+    assert (hand.at(END, "served", "heart"), hand.at(END, "busy_ns", "heart")) == (5, 50)
+    assert hand.at(END, "served_bytes", "z") == 5
+
+
+def test_exchanges_of_one_instant_go_before_particles_from_elsewhere(world):
+    """The particle's last step before the heart begins earlier: that must not matter."""
+    hand = world(heart=ONE, b_to_c=Service(1, 3, 0), a=Service(1, 3, 0))
+    hand.probe((0,), source="b")
+    hand.send((0, 0))
+    assert (hand.delivered(), hand.came()) == ([18], [28])
+
+
+def test_particles_of_two_rounds_at_one_instant_move_in_the_order_of_their_numbers(world):
+    hand = world(heart=ONE)
+    assert (hand.probe((0,), (0,), (0,)), hand.probe((0,), (0,), source="b"), hand.probe((0,))) == (0, 3, 5)
+    assert hand.came() == [16, 26, 36, 46, 56, 66]
+
+
+def test_a_particle_has_its_class(world):
+    """At 2 all moves come before the station decides, the particles' too."""
+    hand = world(heart=BY_CLASS)
+    hand.send((0, 0, 0), (0, 0, 5), (3, 0, 4))
+    hand.probe((0, 3), (0, 0))
+    assert hand.delivered() == [16, 56, 46]
+    assert hand.came() == [36, 26]
+
+
+def test_alone_a_particle_starts_at_once_at_a_station_of_classes(world):
+    hand = world(heart=BY_CLASS)
+    hand.probe((0, 7))
+    assert [hand.at(now, "served", "heart") for now in (2, 3)] == [0, 1]
+    assert hand.came() == [16]
+
+
+def test_a_particle_shares_a_line(world):
+    """Two transfers of 101 ns from 3 on; alone either would have left at 104."""
+    hand = world(l0=SHARED)
+    hand.send((0, 100))
+    hand.probe((100,))
+    assert (hand.delivered(), hand.came()) == ([208], [208])
+
+
+def test_a_particle_waits_in_memory_or_on_disk(world):
+    hand = world(heart=BUFFERED)
+    hand.send((0, 1_000))
+    hand.probe((60,), (60,))
+    assert hand.came() == [26, 101]
+    assert hand.at(END, "spilled", "heart") == 1
+
+
+def test_a_particle_is_one_chunk_however_large(world):
+    hand = world(a=Service(1, 10, 1_000), transport=CHUNKS)
+    hand.probe((4 * KIB,))
+    assert hand.came() == [10 + 4 * KIB + 6]
+    assert hand.at(END, "served", "z") == 1
+
+
+def test_a_particle_that_arrives_at_a_stopped_station_is_lost(world):
+    """At the heart at 2. What comes later is not tried again either, and the load before it was real."""
+    hand = world(transport=PATIENT)
+    hand.stop("heart")
+    hand.probe((7,))
+    seen = hand.to(3)
+    assert (seen.particles_sent, seen.particles_lost, seen.retrying) == (1, 1, 0)
+    assert seen.failed[hand.station["heart"]] == 1
+    hand.start("heart")
+    assert hand.came() == [-1]
+    assert [hand.at(END, "served_bytes", name) for name in ("a", "heart")] == [7, 0]
+
+
+@pytest.mark.parametrize("discipline", list(Discipline), ids=lambda discipline: discipline.name)
+def test_a_stop_loses_particles_that_wait_or_are_served_but_not_those_that_travel(world, discipline):
+    """All of them at the heart at 2: served one after the other for 10 ns, or together for 30."""
+    hand = world(heart=Service(1, 10, 0, after_ns=50, discipline=discipline), transport=PATIENT)
+    hand.probe((0,), (0,), (0,))
+    hand.to(40)
+    hand.probe((0,), (0,))
+    hand.to(43 if discipline == Discipline.SHARING else 45)
+    hand.stop("heart")
+    assert hand.at(46, "failed", "heart") == 2
+    hand.start("heart")
+    assert hand.came() == ([86, 86, 86, -1, -1] if discipline == Discipline.SHARING else [66, 76, 86, -1, -1])
+
+
+def test_a_particle_that_has_not_set_out_when_its_first_station_stops_is_lost_there(world):
+    hand = world()
+    hand.probe((0,), (0,))
+    hand.stop("a")
+    assert hand.at(1, "failed", "a") == 2
+    assert hand.came() == [-1, -1]
+
+
+def test_a_particle_needs_no_credit_and_is_not_held(world):
+    """The exchange of instant 1 waits for credit until 14 as it would without the particle."""
+    hand = world(credit=Credit(100, 7))
+    hand.send((0, 60), (1, 60))
+    hand.to(1)
+    hand.probe((1_000,))
+    assert (hand.to(2).held, hand.to(14).held, hand.to(15).held) == (1, 1, 0)
+    assert (hand.delivered(), hand.came()) == ([7, 21], [8])
+
+
+def test_a_particle_needs_no_plan_and_is_not_rerouted(world):
+    """At 15 it has left the heart for l0, or waits there, whatever plans say."""
+    hand = world(heart=FAR)
+    hand.plan()
+    hand.probe((0,), (0,))
+    hand.to(15)
+    hand.plan("l1", reroute=True)
+    assert hand.came() == [66, 76]
+    assert [hand.at(END, "served", line) for line in ("l0", "l1")] == [2, 0]
+
+
+def test_particles_are_no_exchanges(world):
+    """Ids, outcome and counts of exchanges are as without them; law 1 holds for either."""
+    hand = world(heart=ONE)
+    hand.stop("l1")
+    hand.send((0, 0), (30, 0))
+    hand.probe((0,), (0,))
+    assert hand.probe((0,), line="l1") == 2
+    at_once, later = hand.to(0), hand.to(26)
+    assert (at_once.particles_sent, at_once.submitted) == (3, 0)
+    assert (later.submitted, later.delivered, later.refused, later.in_flight) == (1, 1, 0, 0)
+    assert (later.particles_received, later.particles_lost, later.particles_under_way) == (0, 0, 3)
+    assert hand.delivered() == [16, 56]
+    ended = hand.to(END)
+    assert (ended.particles_sent, ended.particles_received, ended.particles_lost) == (3, 2, 1)
+    assert (ended.submitted, ended.delivered, ended.refused, ended.particles_under_way) == (2, 2, 0, 0)
+    assert hand.plane.outcome().refusal.tolist() == [TAKEN, TAKEN]
+    assert hand.came() == [26, 36, -1]
+
+
+def test_each_particle_is_collected_once_whether_it_came_or_was_lost(world):
+    hand = world(heart=ONE)
+    hand.probe((0,), (0,))
+    hand.stop("l1")
+    hand.probe((0,), line="l1")
+    seen = []
+    for now_ns in (16, 17, 17, 26, 33, 34, END):
+        hand.plane.advance(now_ns)
+        collected = hand.plane.collect()
+        seen.append(list(zip(collected.number.tolist(), collected.received_ns.tolist(), strict=True)))
+    assert seen == [[], [(0, 16)], [], [], [(1, 26), (2, -1)], [], []]
+    assert (hand.to(END).particles_received, hand.to(END).particles_lost) == (2, 1)
+
+
+def test_no_particles_are_a_round_too(world):
+    hand = world()
+    assert (hand.probe((0,)), hand.probe(), hand.probe((0,))) == (0, 1, 1)
+    assert hand.came() == [7, 7]
+
+
+def test_an_instant_beyond_bounds_is_an_error_for_particles_too(world):
+    longest = Service(1, DURATION_NS_MAX, 0)
+    hand = world(a=longest, a_to_c=longest, heart=longest, l0=longest, d=longest)
+    hand.probe((0,))
+    hand.to(4 * DURATION_NS_MAX)
+    with pytest.raises(OverflowError, match=r"^instant beyond 2\*\*62 ns at station d$"):
+        hand.to(4 * DURATION_NS_MAX + 1)
+
+
 # Bounds.
 
 

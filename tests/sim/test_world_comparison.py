@@ -10,16 +10,17 @@ import soak
 from compare_planes import Trail, compare, difference, drive
 from drawn_worlds import drawn_world, kind_of
 from faulty_planes import FAULTY
-from plain_worlds import Change, Cut, Look, Submit, World
+from plain_worlds import Change, Cut, Look, Send, Submit, World
 from shrinking import shrink
-from trail_laws import check_laws
+from trail_laws import check_laws, sent_rows, taken_rows
 from world_features import SHOWN, TWINS, happened, mattered
 from world_text import describe
 
-from sim.data_plane import Snapshot
+from sim.data_plane import Outcome, Snapshot
 from sim.reference_plane import ReferencePlane
 
 SNAPSHOT = tuple(field.name for field in fields(Snapshot))
+OUTCOME = tuple(field.name for field in fields(Outcome))
 
 
 def test_everything_happens_in_the_drawn_worlds():
@@ -46,9 +47,10 @@ def test_laws_one_to_three(first):
 
 
 def the_same(one: Trail, other: Trail) -> bool:
-    """Whether the last snapshots and the outcomes are equal."""
+    """Whether the last snapshots, the outcomes, and all that was ever collected are equal."""
     last = [{name: trail.snapshots()[-1][name] for name in SNAPSHOT} for trail in (one, other)]
-    return last[0] == last[1] and one.outcome == other.outcome
+    outcomes = [{name: trail.outcome[name] for name in OUTCOME} for trail in (one, other)]
+    return last[0] == last[1] and outcomes[0] == outcomes[1] and sorted(one.collected()) == sorted(other.collected())
 
 
 @pytest.mark.parametrize("seed", range(3_000, 3_020))
@@ -60,9 +62,30 @@ def test_looking_and_handing_over_early_change_nothing(seed):
     *steps, last = world.steps
     unseen = replace(world, steps=(*(step for step in steps if not isinstance(step, Look | Cut)), last))
     assert the_same(drive(unseen, ReferencePlane), trail)
-    rows = tuple(row for at in trail.taken for row in world.steps[at].rows)
+    rows = tuple(taken_rows(world, trail))
     early = (Submit(0, rows), *(step for step in world.steps if not isinstance(step, Submit)))
     assert the_same(drive(replace(world, steps=early), ReferencePlane), trail)
+
+
+def test_particles_and_exchanges_are_in_each_others_way():
+    """Without the exchanges particles come at other instants, and the other way round."""
+    found = Counter()
+    for seed in range(3_100, 3_160):
+        world = drawn_world(seed)
+        trail = drive(world, ReferencePlane)
+        if trail.ended or not sent_rows(world, trail):
+            continue
+        alone, without = (
+            drive(
+                replace(world, steps=tuple(step for step in world.steps if not isinstance(step, kind))), ReferencePlane
+            )
+            for kind in (Submit, Send)
+        )
+        found["particle"] += sorted(alone.collected()) != sorted(trail.collected())
+        found["exchange"] += without.outcome["delivered_ns"] != trail.outcome["delivered_ns"]
+        if min(found["particle"], found["exchange"]) >= 3:
+            return
+    pytest.fail(f"too few worlds where one delays the other: {found}")
 
 
 def test_a_seed_gives_the_same_world_again_and_every_kind_comes_up():
@@ -84,7 +107,8 @@ def test_a_planted_fault_is_found_and_shrunk(fault):
     assert world is not None, "no seed shows the fault"
     small = shrink(world, fails, attempts=2_500)
     assert fails(small)
-    assert 1 <= len(small.rows) <= 4
+    particles = sum(len(step.rows) for step in small.steps if isinstance(step, Send))
+    assert 1 <= len(small.rows) + particles <= 4
     assert len(small.steps) <= 8
     told = describe(small, compare(small, ReferencePlane, plane, ("reference", fault)))
     assert f"make soak SEED={world.seed} SOAK_WORLDS=1" in told
