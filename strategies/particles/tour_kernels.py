@@ -36,8 +36,8 @@ def plan_tour(  # noqa: PLR0912, PLR0915  # one loop nest that numba compiles wh
     Greedy: for each station of `stations` (those with few paths first) that is not seen yet, the path among its next
     few that sees most that is new; then paths with a fresh access line at both ends, then at one; then paths for their
     own sake up to `fill` particles. Paths that earlier tours used least come first, equals in `order`.
-    Paths of station s are ``row[row_start[s]:row_start[s + 1]]``. Writes the path of each particle and the places of its ends among the slots'
-    endpoints, as many as it returns; `used`, `turn`, `out_next` and `in_next` go on from tour to tour.
+    Paths of station s are ``row[row_start[s]:row_start[s + 1]]``. Writes the path of each particle and the places of its
+    ends among the slots' endpoints, as many as it returns. `used`, `turn` and the next ends go on from tour to tour.
     """
     paths = len(out_slot)
     least = used.min() if paths else 0
