@@ -14,6 +14,7 @@ from router_core.splits.peak_set import PeakSetSolver
 from strategies.dynamic.matrix_probing_demand import DemandGuess
 from strategies.dynamic.matrix_probing_loads import DelayReader
 from strategies.dynamic.matrix_probing_plan import PARTICLE_BYTES, ProbePlan
+from strategies.dynamic.matrix_probing_trial import Trials
 from strategies.matrix_brain import (
     MatrixSetting,
     ParticlesReturned,
@@ -33,7 +34,7 @@ KEEP: Final = 0.02
 # How far shares go towards the promised ones: for a small promise, and for one of `LARGE` and above, as after a surge.
 STEP_SMALL: Final = 0.15
 STEP_LARGE: Final = 1.0
-LARGE: Final = 0.15
+LARGE: Final = 0.25
 # A move that turns out to have made things worse halves the next steps, down to this part; each good one mends that.
 CARE_MIN: Final = 1 / 16
 
@@ -68,11 +69,14 @@ class MatrixProbingBrain:
         passes = sparse.csr_array(
             (np.ones(len(path)), (path, paths.path_station)), shape=(paths.path_count, len(closed))
         )
-        self._unit_load = np.where(closed, 0.0, setting.unit_load)
-        self._load = sparse.csr_array(passes.multiply(self._unit_load).T)
+        self._unit_load = setting.unit_load
+        finite = np.where(closed, 0.0, setting.unit_load)
+        self._load = sparse.csr_array(passes.multiply(finite).T)
         self._reader = DelayReader(passes, delay_cost_of_lines(np.where(closed, 1.0, setting.capacity)))
-        self._guess = DemandGuess(paths, self._unit_load, first)
+        self._guess = DemandGuess(paths, finite, first)
         self._plan = ProbePlan(paths, passes @ closed == 0)
+        self._trials = Trials(paths)
+        self._loads = np.zeros(len(closed))
         self._before: NDArray[np.float64] | None = None
         self._care = 1.0
         self._fresh = False
@@ -99,7 +103,9 @@ class MatrixProbingBrain:
         if not came.any():
             return
         expected = self._guess.expect(self._shares)
-        self._guess.learn(self._reader.read(event.path[came], event.delay_s[came], *expected))
+        loads = self._reader.read(event.path[came], event.delay_s[came], *expected)
+        self._guess.learn(loads)
+        self._loads = loads.utilisation
         self._fresh = True
 
     def _decided(self) -> NDArray[np.float64] | None:
@@ -110,17 +116,19 @@ class MatrixProbingBrain:
             regretted = self._mean_peak(likely, self._before) < held
             self._care = max(self._care / 2, CARE_MIN) if regretted else min(self._care * 2, 1.0)
             self._before = None
-        best = self._solver.solve(likely, gap=self._gap, start=self._shares)
+        solver = self._solver.loaded(self._unit_load * self._guess.slowness)
+        best = solver.solve(likely, gap=self._gap, start=self._shares)
         promise = 1 - best.objective / held if held > 0 else 0.0
         if promise <= KEEP:
-            return None
+            return self._trials.shares(self._shares, self._loads) if self._trials.due() else None
+        self._trials.moved()
         step = self._care * (STEP_SMALL + (STEP_LARGE - STEP_SMALL) * min(promise / LARGE, 1.0))
         shares: NDArray[np.float64] = self._shares + step * (best.shares - self._shares)
         return shares
 
     def _mean_peak(self, demands: NDArray[np.float64], shares: NDArray[np.float64]) -> float:
         """Mean over demands (M, D) of the peak utilisation."""
-        used = np.asarray(self._load @ (demands[:, self._paths.path_pair] * shares).T)
+        used = np.asarray(self._load @ (demands[:, self._paths.path_pair] * shares).T) * self._guess.slowness[:, None]
         return float(used.max(axis=0, initial=0.0).mean())
 
     def _particles(self, event: RoundStarted) -> SendOver:

@@ -25,6 +25,10 @@ SEED: Final = 0.01
 GRAVITY_RATE: Final = 0.03
 # Of expected utilisations, beside what demand explains: variance.
 UNEXPLAINED: Final = 1e-6
+# How far a station's rate may drift from what is known of it, a round, relatively, and how fast that is forgotten.
+RATE_DRIFT: Final = 0.01
+RATE_FORGOTTEN: Final = 0.02
+SLOWNESS_MAX: Final = 4.0
 # Likely demands that are drawn: so many, and as many opposite ones.
 DRAWN: Final = 4
 # How far they are from the guess, in standard deviations: chosen where ratios were best.
@@ -57,6 +61,7 @@ class DemandGuess:
             (unit_load[paths.path_station], (paths.path_station, path)), shape=(len(unit_load), paths.path_count)
         )
         self._least = SEED * demand
+        self.slowness = np.ones(len(unit_load))
         ends = int(max(paths.source.max(initial=0), paths.target.max(initial=0))) + 1
         self._ends = ends
         pairs = np.arange(paths.pair_count)
@@ -82,7 +87,9 @@ class DemandGuess:
         spread = sparse.csr_array(
             (shares, (np.arange(count), self._paths.path_pair)), shape=(count, self._paths.pair_count)
         )
-        self._used = (self._load @ spread).toarray()
+        self.slowness = self.slowness ** (1 - RATE_FORGOTTEN)
+        self._used = (self._load @ spread).toarray() * self.slowness[:, None]
+        expected = self._used @ self.demand
         gravity = self._gravity()
         self.demand = self.demand + GRAVITY_RATE * (gravity - self.demand)
         self._size = np.maximum(np.maximum(self.demand, FLOOR * gravity), self._least)
@@ -93,14 +100,19 @@ class DemandGuess:
         )
         self._with_load = (together + OWN**2 * sized) * self._size
         covariance = self._with_load @ self._used.T
-        covariance[np.diag_indices(len(covariance))] += UNEXPLAINED
+        self._drift = (RATE_DRIFT * expected) ** 2
+        covariance[np.diag_indices(len(covariance))] += UNEXPLAINED + self._drift
         self._sureness = np.linalg.inv(covariance)
         return self._used @ self.demand, self._sureness
 
     def learn(self, loads: ProbedLoads) -> None:
         """Take in what was found under the shares of the last `expect`."""
         gain = self._sureness @ self._with_load
-        self.demand = np.maximum(self.demand + (loads.utilisation - self._used @ self.demand) @ gain, 0.0)
+        expected = self._used @ self.demand
+        new = loads.utilisation - expected
+        self.demand = np.maximum(self.demand + new @ gain, 0.0)
+        slower = np.divide(self._drift * (self._sureness @ new), expected, out=np.zeros_like(new), where=expected > 0)
+        self.slowness = np.clip(self.slowness * np.exp(slower), 1 / SLOWNESS_MAX, SLOWNESS_MAX)
         # Likely errors: drawn ones of demand, made to bring the loads that were found, give or take their own error
         # (Matheron's rule).
         root = np.linalg.cholesky(np.linalg.inv(loads.precision))
