@@ -103,6 +103,13 @@ def _age(age_s: float | None) -> str:
     return console.text("never seen", "从未观测") if age_s is None else console.duration(age_s * SECOND_NS)
 
 
+def _oldest(way: Way) -> str:
+    if way.oldest_s is None or not way.unseen:
+        return _age(way.oldest_s)
+    unseen = console.text(f"{way.unseen} never seen", f"{way.unseen} 个从未观测")
+    return f"{_age(way.oldest_s)}, {unseen}"
+
+
 def _difference(way: Way) -> str:
     if way.difference_ns is None:
         return "-"
@@ -132,7 +139,7 @@ def _ways(of: Explanation) -> Table:
             _difference(way),
             way.busiest.name,
             f"{way.busiest.utilisation:.1%}",
-            _age(way.oldest_s),
+            _oldest(way),
             f"{way.least_confidence:.2f}",
             ", ".join(way.lost) or "-",
         )

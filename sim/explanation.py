@@ -68,7 +68,9 @@ class Way:
         How much longer than the pair's mean; None if a station is lost, or the pair uses no way.
     busiest : StationKnown
     oldest_s : float or None
-        Age of the oldest of the newest observations of its stations [s]; None if of one there was none.
+        Greatest age of the newest observation of a station [s], of those that were seen; None if none was.
+    unseen : int
+        Stations of which there was no observation.
     least_confidence : float
     lost : tuple of str
         Stations that do not work, as far as was known.
@@ -81,6 +83,7 @@ class Way:
     difference_ns: float | None
     busiest: StationKnown
     oldest_s: float | None
+    unseen: int
     least_confidence: float
     lost: tuple[str, ...]
     stations: tuple[StationKnown, ...]
@@ -220,7 +223,7 @@ def _instant(run: Run, at: datetime | None, default_ns: int, ended_ns: int) -> i
 def _end(network: NetworkTable, policies: PolicyTable, name: str, place: str) -> int:
     """Return the index of an endpoint, or say which names are near."""
     nodes = network.nodes
-    endpoints = {nodes.name[node]: node for node in policies.node.tolist()}
+    endpoints: dict[str, int] = {nodes.name[node]: node for node in policies.node.tolist()}
     if name in endpoints:
         return endpoints[name]
     labels = {nodes.label_zh[node]: other for other, node in endpoints.items() if nodes.label_zh[node]}
@@ -289,7 +292,8 @@ def _ways(
             delay_ns=delay,
             difference_ns=None if lost or mean is None else delay - mean,
             busiest=max(stations, key=lambda station: station.utilisation),
-            oldest_s=max(ages) if len(ages) == len(stations) else None,
+            oldest_s=max(ages, default=None),
+            unseen=len(stations) - len(ages),
             least_confidence=min(station.confidence for station in stations),
             lost=lost,
             stations=stations,

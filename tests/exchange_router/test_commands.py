@@ -36,6 +36,8 @@ COMMANDS = [
     ["trace", "validate"],
     ["replay"],
     ["report"],
+    ["policy"],
+    ["policy", "explain"],
 ]
 
 
@@ -68,7 +70,7 @@ def test_help_says_what_the_command_does_in_both_languages(words, capsys):
     assert shown.err == ""
 
 
-@pytest.mark.parametrize("words", [["scenario"], ["trace"], []], ids=" ".join)
+@pytest.mark.parametrize("words", [["scenario"], ["trace"], ["policy"], []], ids=" ".join)
 def test_a_group_without_a_command_shows_its_commands(words, capsys):
     assert status(words) == 2
     shown = capsys.readouterr()
