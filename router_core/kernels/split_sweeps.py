@@ -854,3 +854,33 @@ def path_costs(
                 found = True
                 break
         cost[path], passes[path] = total, found
+
+
+@njit(cache=True)
+def station_flows(
+    pair_start: NDArray[np.int64],
+    path_start: NDArray[np.int64],
+    path_station: NDArray[np.int32],
+    demand: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    flow: NDArray[np.float64],
+) -> None:
+    """Fill `flow` (S, R) with what of each of R demands, (D, R), passes each station."""
+    flow[:] = 0.0
+    components = demand.shape[1]
+    amount = np.empty(components)
+    for pair in range(len(pair_start) - 1):
+        asked = 0.0
+        for r in range(components):
+            asked += demand[pair, r]
+        if asked <= 0.0:
+            continue
+        for path in range(pair_start[pair], pair_start[pair + 1]):
+            share = shares[path]
+            if share > 0.0:
+                for r in range(components):
+                    amount[r] = share * demand[pair, r]
+                for k in range(path_start[path], path_start[path + 1]):
+                    station = path_station[k]
+                    for r in range(components):
+                        flow[station, r] += amount[r]

@@ -22,6 +22,8 @@ from strategies.tides.forecast import Forecast
 HOURS: Final = 24
 # Nothing was forecast: one exchange an hour says no more than that it can happen.
 RATE_MIN: Final = 1.0 / 3_600.0
+# Exchanges that the forecast of all that an end sends, or receives, of a class counts for.
+LEVEL_BELIEF: Final = 12.0
 
 
 class Forecaster(Protocol):
@@ -37,8 +39,9 @@ class DemandNow:
 
     A series' rate is the mean of a gamma distribution: the forecast counts for `belief` exchanges, what was measured
     for as many as came, older ones for less (Gelman et al., Bayesian Data Analysis, section 2.6, with forgetting). So a
-    thin series keeps to its forecast, and a thick one follows within minutes. A surge raises what is expected of all
-    series that it concerns, also of those too thin to show it themselves.
+    thin series keeps to its forecast, and a thick one follows within minutes. What is expected of a thin one is raised
+    or lowered with what its source, and its target, send and receive of its class, where that can be told; and a surge
+    raises what is expected of all series that it concerns.
 
     Parameters
     ----------
@@ -84,6 +87,11 @@ class DemandNow:
         self._day: int | None = None
         self._hourly = np.zeros((HOURS + 2, len(series)))
         self._count = np.zeros(len(series))
+        # The same, as it was expected.
+        self._usual = np.zeros(len(series))
+        ends = (series.source_group, series.target_group)
+        self._end = [end.astype(np.int64) * series.class_count + series.demand_class for end in ends]
+        self._ends = groups * series.class_count
         self._seconds = 0.0
         # Of relations that no series knows: exchanges and bytes by pair of groups.
         self._strange = np.zeros((2, paths.pair_count))
@@ -111,6 +119,8 @@ class DemandNow:
         self._seconds = keep * self._seconds + window_s
         self._count *= keep
         self._strange *= keep
+        middle_ns = event.observed_ns - event.window_ns // 2
+        self._usual = keep * self._usual + self.expected(middle_ns) * window_s
         kind = self._classes.classify_relations(event.source, event.target, event.mode, event.kind, event.priority)
         group = self._network.node_group
         source, target = group[event.source].astype(np.int64), group[event.target].astype(np.int64)
@@ -131,15 +141,24 @@ class DemandNow:
 
     def rates(self, now_ns: int) -> NDArray[np.float64]:
         """Exchanges a second of each series now, (D,)."""
-        prior = np.maximum(self.expected(now_ns) * self._factor, RATE_MIN * self._factor)
+        level = self._level()
+        prior = np.maximum(self.expected(now_ns), RATE_MIN) * np.maximum(level, self._factor)
         return np.asarray((self._belief + self._count) / (self._belief / prior + self._seconds))
+
+    def _level(self) -> NDArray[np.float64]:
+        """Measured against expected exchanges of each series' source and target in its class, whichever says more."""
+        levels = []
+        for end in self._end:
+            count, usual = np.bincount(end, self._count, self._ends), np.bincount(end, self._usual, self._ends)
+            levels.append(((LEVEL_BELIEF + count) / (LEVEL_BELIEF + usual))[end])
+        return np.asarray(np.where(np.abs(np.log(levels[0])) > np.abs(np.log(levels[1])), *levels))
 
     def by_pair(self, rates: NDArray[np.float64], *, strange: bool = True) -> NDArray[np.float64]:
         """Exchanges and bytes a second of each pair of groups, (2, pairs), by default with what no series knows."""
         pairs = self._paths.pair_count
         amounts = (rates, rates * self._series.mean_bytes)
         known = np.stack([np.bincount(self._pair, amount, pairs) for amount in amounts])
-        return np.asarray(known + self._strange / max(self._seconds, 1.0)) if strange else known
+        return np.asarray(known + (self._strange / max(self._seconds, 1.0) if strange else 0.0))
 
 
 _ONE_DAY: Final = datetime(2000, 1, 2) - datetime(2000, 1, 1)

@@ -21,6 +21,8 @@ from strategies.static.task_rules import Classifier, TaskRules, longest_hold_ns
 SHARE_MIN: Final = 0.05
 # Holds shorter than this are not worth the trouble.
 HOLD_MIN_S: Final = 5.0
+# So much may wait in the network by itself.
+BACKLOG_S: Final = 20.0
 
 
 class Pacing:
@@ -47,6 +49,11 @@ class Pacing:
         self.deferrable: NDArray[np.bool_] = np.array([one.deferrable for one in policies], dtype=np.bool_)
         self._hold_max_ns = np.array([one.hold_max_ns for one in policies], dtype=np.int64)
         self._queue_s = np.zeros(network.station_count)
+        # The paths that pass each station.
+        path = np.repeat(np.arange(paths.path_count), np.diff(paths.path_start))
+        self._path = path[np.argsort(paths.path_station, kind="stable")]
+        visits = np.bincount(paths.path_station, minlength=network.station_count)
+        self._first = np.concatenate(([0], np.cumsum(visits)))
         self.hold_s: NDArray[np.float64] = np.zeros(network.station_count)
 
     def step(
@@ -66,8 +73,8 @@ class Pacing:
         setting = self._setting
         spare = np.maximum(setting.pace_target - rest, setting.pace_min)
         self._queue_s = np.maximum(self._queue_s + (bulk - spare) * passed_s, 0.0)
-        # What waits in the network by itself, without a queue here, is no reason to hold anything.
-        behind = np.where(self._queue_s > 0, self._queue_s + backlog_s, 0.0)
+        # A short queue in the network itself is no reason to hold anything.
+        behind = self._queue_s + np.maximum(backlog_s - BACKLOG_S, 0.0)
         hold_s = behind / spare
         self.hold_s = np.where(hold_s >= HOLD_MIN_S, hold_s, 0.0)
 
@@ -75,11 +82,11 @@ class Pacing:
         """How long bulk of each pair of groups is to wait, (pairs,), by the ways that it uses, shares (P,) [ns]."""
         paths = self._paths
         result = np.zeros(paths.pair_count, dtype=np.int64)
-        if self.hold_s.any():
-            path = np.repeat(np.arange(paths.path_count), np.diff(paths.path_start))
-            held = np.flatnonzero((self.hold_s[paths.path_station] > 0) & (shares[path] >= SHARE_MIN))
-            hold_ns = np.rint(self.hold_s[paths.path_station[held]] * SECOND_NS).astype(np.int64)
-            np.maximum.at(result, paths.path_pair[path[held]], hold_ns)
+        for station in np.flatnonzero(self.hold_s).tolist():
+            through = self._path[self._first[station] : self._first[station + 1]]
+            pairs = paths.path_pair[through[shares[through] >= SHARE_MIN]]
+            hold_ns = round(self.hold_s[station] * SECOND_NS)
+            result[pairs] = np.maximum(result[pairs], hold_ns)
         return result
 
     def rules(self, base: TaskRules | None, classes: Classifier, shares: NDArray[np.float64]) -> PacedRules | None:

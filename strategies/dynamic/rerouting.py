@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.delay_cost import delay_cost
-from router_core.kernels.split_sweeps import delay_moves, delay_returns, fill_load, path_costs
+from router_core.kernels.split_sweeps import delay_moves, delay_returns, path_costs, station_flows
 from router_core.network import Network
 from router_core.paths.path_set import PathSet
 from router_core.paths.platform_load import platform_unit_load
@@ -40,12 +40,15 @@ class Situation:
         Share of each line that other users leave, in (0, 1].
     borrowed : int (S,)
         Servers that stations have beside their own.
+    backlog : float64 (S,)
+        Utilisation that working off what waits at each station takes.
     up : bool (S,)
     """
 
     demand: NDArray[np.float64]
     available: NDArray[np.float64]
     borrowed: NDArray[np.integer]
+    backlog: NDArray[np.float64]
     up: NDArray[np.bool_]
 
 
@@ -59,17 +62,20 @@ class Rerouted:
         Whose weights changed, ascending.
     left, returned : int
         How many of them moved for a better way, and towards home.
+    churn : float
+        Share of all demand [bytes] that moved to another way.
     peak_before, peak : float
         Utilisation of the busiest station that is up, by the model.
     delay_before_s, delay_s : float
         Delay that arises in a second, summed over all chunks [s].
     load : float64 (S,)
-        Utilisation after the step.
+        Utilisation after the step, backlogs included.
     """
 
     pairs: NDArray[np.int64]
     left: int
     returned: int
+    churn: float
     peak_before: float
     peak: float
     delay_before_s: float
@@ -91,6 +97,11 @@ class Rerouting:
     paths : PathSet
         Of ``space_of_network(network)``.
     setting : DynamicSetting
+
+    Attributes
+    ----------
+    home, weights : int32 (P,)
+        What is planned, and what is in force; those of a pair sum to `WEIGHT_TOTAL`.
     """
 
     def __init__(self, network: Network, paths: PathSet, setting: DynamicSetting) -> None:
@@ -98,25 +109,24 @@ class Rerouting:
         self._paths = paths
         self._setting = setting
         self._unit = platform_unit_load(network)
-        self._station = paths.path_station.astype(np.uint32)
-        self._start = paths.path_start.astype(np.uint64)
-        self._home = np.zeros(paths.path_count, dtype=np.int32)
-        self.weights: NDArray[np.int32] = self._home.copy()
+        self.home: NDArray[np.int32] = np.zeros(paths.path_count, dtype=np.int32)
+        self.weights: NDArray[np.int32] = self.home.copy()
         self._lost_ns = np.full(paths.path_count, NEVER_NS, dtype=np.int64)
+        self._returned_ns = NEVER_NS
         self._off: NDArray[np.bool_] = np.zeros(paths.pair_count, dtype=np.bool_)
         self._connected = np.diff(paths.pair_start) > 0
 
     @property
-    def away(self) -> NDArray[np.int64]:
-        """Pairs that are not on the planned ways, ascending."""
-        return np.flatnonzero(self._off)
+    def is_away(self) -> NDArray[np.bool_]:
+        """Which pairs are not on the planned ways, (D,)."""
+        return self._off
 
     def set_home(self, weights: NDArray[np.integer]) -> None:
         """Let this be planned from now on, (P,); pairs that are on the planned ways stay on them."""
         home = weights.astype(np.int32)
         at_home = ~self._off[self._paths.path_pair]
         self.weights = np.where(at_home, home, self.weights).astype(np.int32)
-        self._home = home
+        self.home = home
         self._note_off()
 
     def unit_load(self, situation: Situation) -> NDArray[np.float64]:
@@ -127,13 +137,13 @@ class Rerouting:
         result[:, network.line_station] /= np.maximum(situation.available, AVAILABLE_MIN)
         return np.asarray(result)
 
-    def loads(
-        self, unit_load: NDArray[np.float64], demand: NDArray[np.float64], shares: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Utilisation of every station by a demand (2, D), (S,)."""
-        load = np.empty((1, unit_load.shape[1]))
-        fill_load(self._paths.pair_start, self._start, self._station, unit_load, demand[None], shares, load)
-        return np.asarray(load[0])
+    def flows(self, demand: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What of a demand (R, D) passes each station on the ways in force, (R, S)."""
+        flow = np.empty((self._network.station_count, len(demand)))
+        paths = self._paths
+        wanted = np.ascontiguousarray(demand.T)
+        station_flows(paths.pair_start, paths.path_start, paths.path_station, wanted, self.shares, flow)
+        return np.asarray(flow.T)
 
     @property
     def shares(self) -> NDArray[np.float64]:
@@ -158,7 +168,7 @@ class Rerouting:
         curve = np.stack((cost.linear, cost.queue, cost.power, cost.bend))
         before = self.shares
         shares = before.copy()
-        load = self.loads(unit_load, situation.demand, shares)
+        load = (unit_load * self.flows(situation.demand)).sum(axis=0) + situation.backlog
         value, slope, _ = cost.terms(load)
         up = situation.up
         peak_before, delay_before = float(load[up].max(initial=0.0)), float(value.sum())
@@ -177,20 +187,25 @@ class Rerouting:
                 situation.demand, curve, setting.gain_min, setting.step_max if leave else 0.0, ROUNDS_MAX, load, shares,
             )  # fmt: skip
         returned = 0
-        home = self._home / float(WEIGHT_TOTAL)
         listed = self._without_cause(whole, resting, listed)
-        if len(listed):
+        # There is no hurry, and every change costs: all go home together, now and then.
+        if len(listed) and now_ns - self._returned_ns >= setting.settle_ns:
+            self._returned_ns = now_ns
+            home = self.home / float(WEIGHT_TOTAL)
             loss = HOME_LOSS_MAX if leave else np.inf
             returned = delay_returns(
                 listed, paths.pair_start, paths.path_start, paths.path_station, unit_load, situation.demand, curve,
                 home, loss, setting.return_step, load, shares,
             )  # fmt: skip
         pairs = self._take(now_ns, before, shares)
-        load = self.loads(unit_load, situation.demand, self.shares) if len(pairs) else load
+        size = situation.demand[1][paths.path_pair]
+        total = float(situation.demand[1].sum())
+        churn = float((np.abs(self.shares - before) * size).sum()) / 2 / total if total > 0 else 0.0
         return Rerouted(
             pairs=pairs,
             left=left,
             returned=returned,
+            churn=churn,
             peak_before=peak_before,
             peak=float(load[up].max(initial=0.0)),
             delay_before_s=delay_before,
@@ -254,37 +269,39 @@ class Rerouting:
         away[moved] = False
         if not away.any():
             return np.empty(0, dtype=np.int64)
-        gains = self._home > self.weights
-        barred = gains & (resting | ~whole) | (~whole & (self._home > 0))
+        gains = self.home > self.weights
+        barred = gains & (resting | ~whole) | (~whole & (self.home > 0))
         away[paths.path_pair[barred]] = False
         return np.flatnonzero(away).astype(np.int64)
 
     def _take(self, now_ns: int, before: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.int64]:
         """Let the new shares be in force, as whole weights; return the pairs that changed."""
         paths = self._paths
-        pairs = np.unique(paths.path_pair[shares != before]).astype(np.int64)
-        if not len(pairs):
-            return pairs
+        differ = np.flatnonzero(shares != before)
+        if not len(differ):
+            return np.empty(0, dtype=np.int64)
+        pairs = np.unique(paths.path_pair[differ]).astype(np.int64)
         weights = self.weights.copy()
-        rows = np.flatnonzero(np.isin(paths.path_pair, pairs))
-        starts = np.concatenate(([0], np.cumsum(np.diff(paths.pair_start)[pairs])))
+        counts = np.diff(paths.pair_start)[pairs]
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        rows = np.arange(starts[-1]) + np.repeat(paths.pair_start[pairs] - starts[:-1], counts)
         clean = np.maximum(shares[rows], 0.0)
         sums = np.add.reduceat(clean, starts[:-1])
-        weights[rows] = whole_weights(clean / np.repeat(sums, np.diff(starts)), starts, WEIGHT_TOTAL)
+        weights[rows] = whole_weights(clean / np.repeat(sums, counts), starts, WEIGHT_TOTAL)
         # The last few thousandths of the way home are not worth a step each.
-        near = np.abs(weights - self._home) <= HOME_NEAR
+        near = np.abs(weights - self.home) <= HOME_NEAR
         close = np.bincount(paths.path_pair[rows], ~near[rows], paths.pair_count) == 0
         snap = rows[close[paths.path_pair[rows]]]
-        weights[snap] = self._home[snap]
+        weights[snap] = self.home[snap]
         self._lost_ns[weights < self.weights] = now_ns
-        changed = np.unique(paths.path_pair[weights != self.weights]).astype(np.int64)
+        changed = np.unique(paths.path_pair[rows[weights[rows] != self.weights[rows]]]).astype(np.int64)
         self.weights = weights
         self._note_off()
         return changed
 
     def _note_off(self) -> None:
         self._off = np.zeros(self._paths.pair_count, dtype=np.bool_)
-        self._off[self._paths.path_pair[self.weights != self._home]] = True
+        self._off[self._paths.path_pair[self.weights != self.home]] = True
 
 
 HOME_NEAR: Final = WEIGHT_TOTAL // 50

@@ -24,9 +24,9 @@ class DynamicSetting:
     step_max : float
         Share of a pair's demand that moves in a control step.
     return_step : float
-        Share that goes back to the planned ways in a control step once there is no cause to leave them.
+        Share that goes back to the planned ways at a time, once there is no cause to leave them.
     settle_ns : int
-        A way that lost traffic gets none back before this has passed [ns]: no flapping.
+        A way that lost traffic gets none back before this has passed, and steps home are so far apart [ns]: no flaps.
     pairs_max : int
         Pairs that may move in a control step, those that gain most.
     server_target : float
@@ -54,7 +54,7 @@ class DynamicSetting:
     busy: float = 0.75
     gain_min: float = 0.1
     step_max: float = 0.5
-    return_step: float = 0.25
+    return_step: float = 0.5
     settle_ns: int = 5 * MINUTE_NS
     pairs_max: int = 1_000
     server_target: float = 0.6

@@ -28,10 +28,8 @@ class StationsNow:
 
     Attributes
     ----------
-    others : float64 (L,)
-        Share of each line that other users take, 0..1.
-    work : float64 (S,)
-        Server time that each station spends [s/s].
+    others, own : float64 (L,)
+        Share of each line's time that other users, and exchanges, take, 0..1.
     backlog_s : float64 (S,)
         Time that all servers of a station would take for what waits there [s].
     """
@@ -40,7 +38,8 @@ class StationsNow:
         self._network = network
         self._weight = 0.0
         self.others: NDArray[np.float64] = np.zeros(network.line_count)
-        self.work: NDArray[np.float64] = np.zeros(network.station_count)
+        self.own: NDArray[np.float64] = np.zeros(network.line_count)
+        self._work = np.zeros(network.station_count)
         self.backlog_s: NDArray[np.float64] = np.zeros(network.station_count)
         self._service_s = server_time(network, 1.0, WAITING_BYTES)
 
@@ -50,6 +49,13 @@ class StationsNow:
         self._weight = self._weight * float(np.exp(-window_s / MEMORY_S)) + window_s
         new = window_s / self._weight
         servers = self._network.station_servers + borrowed
-        self.others += new * (np.clip(others_share(self._network, event), 0.0, 1.0) - self.others)
-        self.work += new * (event.utilisation * servers - self.work)
+        others = np.clip(others_share(self._network, event), 0.0, 1.0)
+        own = np.maximum(event.utilisation[self._network.line_station] - others, 0.0)
+        self.others += new * (others - self.others)
+        self.own += new * (own - self.own)
+        self._work += new * (event.utilisation * servers - self._work)
         self.backlog_s = event.waiting * self._service_s / servers
+
+    def busy(self, servers: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Utilisation of each station by the work that it had, with so many servers, (S,)."""
+        return np.asarray(self._work / servers)
