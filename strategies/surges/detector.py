@@ -214,6 +214,8 @@ class Detector:
         expected: NDArray[np.float64],
         deviation: NDArray[np.float64],
         known: NDArray[np.bool_] | None = None,
+        *,
+        calm: bool = True,
     ) -> Found:
         """Take one step.
 
@@ -224,6 +226,8 @@ class Detector:
             right in proportion only; less than counts have is taken for what counts have. Anything where not known.
         known : bool (D,), optional
             All of them if not given.
+        calm : bool
+            Whether this step tells how often false alarms are to be expected: not while a large surge goes on.
 
         Raises
         ------
@@ -244,7 +248,8 @@ class Detector:
         rows.step(self._tiles, self._numbers, self._counts)
         self._steps += 1
         found, ended, low, high = self._counts.tolist()
-        self._watch(low, high)
+        if calm:
+            self._watch(low, high)
         if not (found or ended):
             return _NOTHING
         event = self._get(rows.EVENT).astype(np.int64)
@@ -256,7 +261,7 @@ class Detector:
         self._watched = keep * self._watched + self._series
         for place, count in ((0, low), (1, high)):
             usual = self._series * self._crossed[place] / self._watched
-            self._crossed[place] = keep * self._crossed[place] + min(float(count), 2.0 + BURST * usual)
+            self._crossed[place] = keep * self._crossed[place] + min(float(count), 1.0 + BURST * usual)
         self._set_limit()
 
     def _set_limit(self) -> None:

@@ -20,7 +20,7 @@ LANES: Final = 64
 # Rows of a tile: what a step brings,
 ACTUAL, EXPECTED, DEVIATION, KNOWN = (row * LANES for row in (0, 1, 2, 3))
 # what it makes of that,
-LEVEL, SHIFT, EVENT = (row * LANES for row in (4, 5, 6))
+LEVEL, SHIFT, LEAST_NOISE, EVENT = (row * LANES for row in (4, 5, 6, 7))
 # and what is kept from step to step: the last level, innovation and whether it was known; second moments of levels and
 # of differences of innovations; evidence for a surge and for its end; since when, and what came since then.
 LAST, ERROR, CHAINED, LAG, VARIANCE, NOISE, STEPS = (row * LANES for row in (9, 10, 11, 12, 13, 14, 15))
@@ -96,6 +96,8 @@ def step(  # noqa: PLR0915 - one loop keeps all of a series in registers
             root = sqrt(four)
             gain = _HALF * sqrt(four / d2)
             tile[LEVEL + j] = (sqrt(y) + sqrt(y + _ONE) - root) * gain
+            # What counts alone vary by; thin ones vary less, but no more evenly than that.
+            tile[LEAST_NOISE + j] = gain * gain
             tile[SHIFT + j] = (sqrt(_FOUR * least * m + _ONE) - root) * gain
         for j in range(LANES):
             z, shift = tile[LEVEL + j], tile[SHIFT + j]
@@ -107,7 +109,8 @@ def step(  # noqa: PLR0915 - one loop keeps all of a series in registers
             phi = phi if phi > _ZERO else _ZERO
             phi = phi if phi < _PHI_MAX else _PHI_MAX
             # One by the deviation of innovations, and of levels.
-            by_noise = _ONE / noise
+            least_noise = tile[LEAST_NOISE + j]
+            by_noise = _ONE / (noise if noise > least_noise else least_noise)
             by_level = sqrt(by_noise * (_ONE - phi * phi))
             inverse = sqrt(by_noise) if chained else by_level
             phi = phi if chained else _ZERO
