@@ -70,7 +70,10 @@ class LivePlan:
 
     def between(self, source: int, target: int) -> Choice | None:
         """Ways between two endpoints, their own access lines looked at too, `None` if the plan has none."""
-        groups = int(self._network.node_group[source]), int(self._network.node_group[target])
+        network = self._network
+        groups = int(network.node_group[source]), int(network.node_group[target])
+        if not self._down.isdisjoint((int(network.node_station[source]), int(network.node_station[target]))):
+            return self.plan.choice(*groups)
         cut_from, cut_to = self._cut_from.get(source), self._cut_to.get(target)
         if not cut_from and not cut_to:
             return self.choice(*groups)
