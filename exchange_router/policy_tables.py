@@ -10,7 +10,7 @@ from rich.table import Table
 
 from exchange_router import console
 from router_core.units import SECOND_NS
-from sim.decision_texts import FIGURE_WORDS, KIND_WORDS, REASON_WORDS, TRUST_WORDS, Words, form_of, trust_of
+from sim.decision_texts import FIGURE_WORDS, REASON_WORDS, TRUST_WORDS, Words, form_of, kind_words, subject_words
 from sim.explanation import Explanation, StationKnown, Way
 from strategies.decision import Decision, DecisionKind
 
@@ -192,18 +192,17 @@ def _decisions(of: Explanation) -> Table:
         column.justify = "left"
     for one in of.decisions:
         moment = of.run.start + timedelta(microseconds=one.now_ns // 1_000)
-        sentence = f"{say(KIND_WORDS[one.kind])}{text(': ', '：')}{say(REASON_WORDS[one.reason])}"
+        sentence = f"{say(kind_words(one.kind, one.reason))}{text(': ', '：')}{say(REASON_WORDS[one.reason])}"
         figures = ", ".join(figure(name, value) for name, value in one.figures.items())
-        shown.add_row(f"{moment:%m-%d %H:%M:%S}", sentence, ", ".join(_subjects(one)) or "-", figures or "-")
+        shown.add_row(f"{moment:%m-%d %H:%M:%S}", sentence, _subjects(one) or "-", figures or "-")
     if of.decisions_left_out:
         more = text(f"{of.decisions_left_out:,} more", f"另有 {of.decisions_left_out:,} 条")
         shown.add_row("", more, "", "")
     return shown
 
 
-def _subjects(of: Decision) -> list[str]:
-    """Names as the brain gave them; what it goes by in the user's language."""
-    if of.kind != DecisionKind.TRUST_CHANGED:
-        return list(of.subject)
-    trusts = [(name, trust_of(name)) for name in of.subject]
-    return [name if trust is None else say(TRUST_WORDS[trust]) for name, trust in trusts]
+def _subjects(of: Decision) -> str:
+    """Names as the brain gave them, but what it goes by or observes in the user's language."""
+    words = [(name, subject_words(name, of.kind, of.reason)) for name in of.subject]
+    between = " → " if of.kind == DecisionKind.TRUST_CHANGED else ", "
+    return between.join(name if said is None else say(said) for name, said in words)

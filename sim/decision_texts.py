@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from strategies.decision import FIGURES, DecisionKind, Reason, Trust
+from strategies.guard.verdict import Flaw, Stream
 
 
 class Words(NamedTuple):
@@ -57,6 +58,42 @@ TRUST_WORDS: Final = {
     Trust.STATIC: Words("the plan made ahead", "预定方案"),
     Trust.LAST_GOOD: Words("the last good plan", "最后可用方案"),
 }
+# An alert for one of these reasons says that what was the matter is so no more.
+GOOD_REASONS: Final = (
+    Reason.AS_FORECAST,
+    Reason.STATION_IDLE,
+    Reason.SURGE_OVER,
+    Reason.STATIONS_UP,
+    Reason.TELEMETRY_GOOD,
+    Reason.PARTICLES_BACK,
+)
+ALERT_OVER_WORDS: Final = Words("Alert over", "预警解除")
+STREAM_WORDS: Final = {
+    Stream.TELEMETRY: Words("telemetry", "遥测"),
+    Stream.DEMAND: Words("demand reports", "需求报告"),
+    Stream.PARTICLES: Words("test particles", "测试粒子"),
+    Stream.ALARMS: Words("monitoring's alarms", "监控告警"),
+    Stream.CLOCK: Words("the clock", "时钟"),
+}
+FLAW_WORDS: Final = {
+    Flaw.MISSING: Words("missing", "缺失"),
+    Flaw.LATE: Words("late", "迟到"),
+    Flaw.LOST: Words("lost", "丢失"),
+    Flaw.DUPLICATED: Words("came twice", "重复"),
+    Flaw.REORDERED: Words("overtaken", "乱序"),
+    Flaw.FUTURE: Words("from the future", "时间超前"),
+    Flaw.CLOCK_BACK: Words("went back", "时钟倒退"),
+    Flaw.CLOCK_AHEAD: Words("leapt ahead", "时钟跳前"),
+    Flaw.SHAPE: Words("of a wrong shape", "形状不符"),
+    Flaw.WINDOW: Words("of a wrong window", "窗口不符"),
+    Flaw.OUT_OF_RANGE: Words("out of range", "超出范围"),
+    Flaw.BEYOND_RATE: Words("beyond what a station can do", "超出服务能力"),
+    Flaw.MOSTLY_ABSURD: Words("mostly absurd", "大多不合理"),
+}
+_OF_OBSERVATIONS: Final = (
+    Reason.TELEMETRY_LATE, Reason.TELEMETRY_MISSING, Reason.TELEMETRY_ABSURD, Reason.TELEMETRY_GOOD,
+    Reason.PARTICLES_MISSING, Reason.PARTICLES_BACK,
+)  # fmt: skip
 FIGURE_WORDS: Final = {
     "utilisation": Words("utilisation", "利用率"),
     "expected_utilisation": Words("expected utilisation", "预期利用率"),
@@ -102,6 +139,19 @@ def form_of(figure: str) -> Form:
     return _BY_UNIT.get(FIGURES[figure], "number")
 
 
-def trust_of(word: str) -> Trust | None:
-    """Return the trust that a word of a decision's subject stands for, None if it stands for none."""
-    return Trust.__members__.get(word.upper().replace("-", "_"))
+def kind_words(kind: DecisionKind, reason: Reason) -> Words:
+    """Return the words for what was decided."""
+    return ALERT_OVER_WORDS if kind == DecisionKind.ALERT and reason in GOOD_REASONS else KIND_WORDS[kind]
+
+
+def subject_words(name: str, kind: DecisionKind, reason: Reason) -> Words | None:
+    """Return the words for a subject that names no part of the network, but what a brain goes by or observes."""
+    if kind == DecisionKind.TRUST_CHANGED:
+        trust = Trust.__members__.get(name.upper().replace("-", "_"))
+        return None if trust is None else TRUST_WORDS[trust]
+    if kind == DecisionKind.ALERT and reason in _OF_OBSERVATIONS:
+        return _OBSERVED.get(name)
+    return None
+
+
+_OBSERVED: Final = {member.value: words for member, words in (*STREAM_WORDS.items(), *FLAW_WORDS.items())}

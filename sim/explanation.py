@@ -331,6 +331,11 @@ def _around(log: Sequence[Decision], at_ns: int, names: set[str]) -> tuple[tuple
     """Decisions near an instant that concern these names; then those that concern nothing in particular."""
     near = [one for one in log if at_ns - BEFORE_NS <= one.now_ns <= at_ns + AFTER_NS]
     general = [not one.subject or one.kind == DecisionKind.TRUST_CHANGED for one in near]
-    rows = [row for row, one in enumerate(near) if general[row] or names.intersection(one.subject)]
+    rows = [row for row, one in enumerate(near) if general[row] or any(_among(name, names) for name in one.subject)]
     order = sorted(rows, key=lambda row: (general[row], abs(near[row].now_ns - at_ns), row))
     return tuple(near[row] for row in sorted(order[:DECISIONS_MAX])), max(0, len(order) - DECISIONS_MAX)
+
+
+def _among(name: str, names: set[str]) -> bool:
+    """Whether a decision's subject is one of these names, or several of them joined, as the homes of a group are."""
+    return name in names or names.issuperset(name.split("+"))

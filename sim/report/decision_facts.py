@@ -7,7 +7,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from sim.decision_texts import COSTS, FIGURE_WORDS, KIND_WORDS, REASON_WORDS, TRUST_WORDS, Words, form_of, trust_of
+from sim.decision_texts import (
+    ALERT_OVER_WORDS,
+    COSTS,
+    FIGURE_WORDS,
+    KIND_WORDS,
+    REASON_WORDS,
+    Words,
+    form_of,
+    kind_words,
+    subject_words,
+)
 from sim.results import NetworkTable
 from strategies.decision import FIGURES, Decision, DecisionKind, Reason
 
@@ -25,6 +35,8 @@ def decision_words() -> dict[str, Any]:
         "kinds": _in_order(KIND_WORDS, KINDS),
         "kind_names": [kind.value for kind in KINDS],
         "reasons": _in_order(REASON_WORDS, REASONS),
+        "alert_over": list(ALERT_OVER_WORDS),
+        "ends_alert": [kind_words(DecisionKind.ALERT, reason) is ALERT_OVER_WORDS for reason in REASONS],
         "figures": _in_order(FIGURE_WORDS, FIGURE_NAMES),
         "forms": [form_of(name) for name in FIGURE_NAMES],
         "costs": [name in COSTS for name in FIGURE_NAMES],
@@ -71,7 +83,7 @@ def log_facts(
         one = decisions[row]
         figures = [[FIGURE_NAMES.index(name), float(f"{value:.{DIGITS}g}")] for name, value in one.figures.items()]
         age = (one.now_ns - one.observed_ns) // 1_000 if one.observed_ns else None
-        subjects = [names.number(name, one.kind) for name in one.subject]
+        subjects = [names.number(name, one) for name in one.subject]
         rows.append([one.now_ns // 1_000, age, int(kind[row]), REASONS.index(one.reason), subjects, figures])
     return {
         "count": len(decisions),
@@ -108,31 +120,29 @@ class _Names:
         self, network: NetworkTable, station_label: Callable[[int], list[Any]], pools: Mapping[str, str]
     ) -> None:
         self.labels: list[list[Any]] = []
-        self._numbers: dict[tuple[str, bool], int] = {}
+        self._numbers: dict[tuple[str, Words | None], int] = {}
         self._node_zh = dict(zip(network.nodes.name, network.nodes.label_zh, strict=True))
         self._station = {name: index for index, name in enumerate(network.stations.name)}
         self._station_label = station_label
         self._pools = pools
 
-    def number(self, name: str, kind: DecisionKind) -> int:
-        """Return the position of a name's label."""
-        key = (name, kind == DecisionKind.TRUST_CHANGED)
-        if key not in self._numbers:
-            self._numbers[key] = len(self.labels)
-            self.labels.append(self._label(*key))
-        return self._numbers[key]
+    def number(self, name: str, of: Decision) -> int:
+        """Return the position of the label of a decision's subject."""
+        words = subject_words(name, of.kind, of.reason)
+        if (name, words) not in self._numbers:
+            self._numbers[name, words] = len(self.labels)
+            self.labels.append(self._label(name) if words is None else list(words))
+        return self._numbers[name, words]
 
-    def _label(self, name: str, is_trust: bool) -> list[Any]:
-        trust = trust_of(name) if is_trust else None
-        if trust is not None:
-            return list(TRUST_WORDS[trust])
+    def _label(self, name: str) -> list[Any]:
         if name in self._node_zh:
             return [name, self._node_zh[name]]
         if name in self._station:
             return ["", self._station_label(self._station[name])]
         if name in self._pools:
             return [name, self._pools[name]]
-        ends = name.split(" - ")
-        if len(ends) == 2 and all(end in self._node_zh for end in ends):
-            return [" → ".join(ends), " → ".join(self._node_zh[end] or end for end in ends)]
+        for mark, shown in ((" - ", " → "), ("+", " + ")):
+            parts = name.split(mark)
+            if len(parts) > 1 and all(part in self._node_zh for part in parts):
+                return [shown.join(parts), shown.join(self._node_zh[part] or part for part in parts)]
         return [name, name]

@@ -16,12 +16,17 @@ const KIND_LOOK = {
 function logOf() { return BRAINS[state.log].log; }
 function inWords(pair) { return pair[state.language === "zh" ? 1 : 0]; }
 function kindWord(kind) { return inWords(FACTS.decision_words.kinds[kind]); }
+function doneWord(kind, reason) {
+  const { kind_names: names, ends_alert: ends, alert_over: over } = FACTS.decision_words;
+  return names[kind] === "alert" && ends[reason] ? inWords(over) : kindWord(kind);
+}
 function logMoment(us) { return momentOf(us * 1e3); }
 function exactTime(ms) { return `${LONG ? `${shortDate(ms)} ` : ""}${date(ms, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })}`; }
 function subjectName(number) {
   const [name, label] = logOf().names[number];
   return Array.isArray(label) ? stationLabel(label) : named(name, label);
 }
+function isTrust(kind) { return FACTS.decision_words.kind_names[kind] === "trust-changed"; }
 function figureText(figure, value) {
   const form = FACTS.decision_words.forms[figure];
   const forms = TEXTS[state.language].forms;
@@ -38,9 +43,13 @@ function figureLines(stated, costs) {
     element("span", {}, `${inWords(FACTS.decision_words.figures[figure])} `), figureText(figure, value)));
 }
 
+function sentence(kind, reason, strongly) {
+  return text("decisions.sentence", { strong: strongly, kind: doneWord(kind, reason), reason: inWords(FACTS.decision_words.reasons[reason]) });
+}
+
 // What a reader may look for in a row: the words that it shows, in the language of the page.
 function logText([, , kind, reason, subjects]) {
-  return [kindWord(kind), inWords(FACTS.decision_words.reasons[reason]), ...subjects.map(subjectName)].join(" ").toLowerCase();
+  return [sentence(kind, reason, (value) => value).join(""), ...subjects.map(subjectName)].join(" ").toLowerCase();
 }
 function foundRows() {
   const wanted = state.find.trim().toLowerCase();
@@ -57,9 +66,9 @@ function logTable() {
     { name: text("col.figures"), text: true }, { name: text("col.cost"), text: true }];
   const cells = shown.map(([us, age, kind, reason, subjects, stated]) => [
     exactTime(logMoment(us)),
-    { content: [element("span", { class: "line" }, text("decisions.sentence", { strong: (value) => element("b", {}, value), kind: kindWord(kind), reason: inWords(FACTS.decision_words.reasons[reason]) })),
+    { content: [element("span", { class: "line" }, sentence(kind, reason, strong)),
       ...(age === null ? [] : [element("span", { class: "line" }, element("span", {}, text("decisions.age", duration(age * 1e3))))])] },
-    { content: subjects.length ? subjects.map((subject) => element("span", { class: "line" }, subjectName(subject))) : "–" },
+    { content: subjects.length ? subjects.map((subject, at) => element("span", { class: "line" }, at > 0 && isTrust(kind) ? `→ ${subjectName(subject)}` : subjectName(subject))) : "–" },
     { content: figureLines(stated, false) }, { content: figureLines(stated, true) },
   ]);
   fill("log-table", rows.length ? table(text("decisions.title"), columns, cells) : element("p", { class: "note" }, text("decisions.none")));

@@ -23,6 +23,7 @@ from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from sim.compiled_plane import CompiledPlane
 from sim.completion import completion
 from sim.decision_log import read_decisions, write_decisions
+from sim.explanation import explain as explanation
 from sim.metrics import summary
 from sim.pairs import pairs
 from sim.policy_folder import write_policies
@@ -165,6 +166,27 @@ def test_what_it_says_is_what_the_brain_had_kept(capsys, result, told, source, t
             near = max(of["policy"]["state_within"], 1e-2)
             assert abs(station["utilisation"] - record.state.utilisation[index]) <= 0.05 * near + 1e-3
             assert (station["age_s"] is None) == (record.state.observed_ns[index] < 0)
+
+
+def test_at_every_instant_it_tells_the_shares_and_losses_of_then(result, told) -> None:
+    """A pair whose shares change and whose ways lose stations meanwhile."""
+    groups = [int(NETWORK.node_group[NETWORK.node_index[name]]) for name in (SOURCE, TARGET)]
+    paths = told.policies[0].paths
+    (pair,) = np.flatnonzero((paths.source == groups[0]) & (paths.target == groups[1])).tolist()
+    rows = slice(paths.pair_start[pair], paths.pair_start[pair + 1])
+    seen = set()
+    for record in told.policies[:30]:
+        at = datetime(2026, 3, 17) + timedelta(microseconds=record.now_ns // 1_000)
+        of = explanation(result, "scripted", SOURCE, TARGET, at)
+        shares = (record.weights[rows] / max(1, record.weights[rows].sum())).tolist()
+        assert sorted(way.share for way in of.ways) == sorted(shares)
+        for way in of.ways:
+            down = [one.name for one in way.stations if not record.state.up[NETWORK.station_name.index(one.name)]]
+            assert list(way.lost) == down
+            assert (way.difference_ns is None) == bool(down or not sum(shares))
+        seen.add((tuple(shares), any(way.lost for way in of.ways)))
+    assert len({shares for shares, _ in seen}) > 1
+    assert {lost for _, lost in seen} == {True, False}
 
 
 def test_ways_in_use_come_first_then_alternatives_by_delay(capsys, result) -> None:

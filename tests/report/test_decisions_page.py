@@ -22,6 +22,7 @@ from sim.report.decision_facts import KINDS, REASONS, ROWS_MAX, decision_words, 
 from sim.report.facts import report_facts
 from sim.result_folder import read_network
 from strategies.decision import FIGURES, Decision, DecisionKind, Reason, Trust
+from strategies.guard.verdict import Flaw, Stream
 
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 MORE = 3_000
@@ -57,8 +58,10 @@ def page(kept_page: Page) -> Page:
         (decision_texts.REASON_WORDS, Reason),
         (decision_texts.TRUST_WORDS, Trust),
         (decision_texts.FIGURE_WORDS, FIGURES),
+        (decision_texts.STREAM_WORDS, Stream),
+        (decision_texts.FLAW_WORDS, Flaw),
     ],
-    ids=["kinds", "reasons", "trust", "figures"],
+    ids=["kinds", "reasons", "trust", "figures", "streams", "flaws"],
 )
 def test_everything_that_a_decision_can_say_has_words_in_both_languages(words, members) -> None:
     assert set(words) == set(members)
@@ -97,13 +100,15 @@ def test_a_long_log_lists_rare_kinds_wholly_and_stays_within_its_room(folder: Pa
         one(DecisionKind.ROUTES_CHANGED if second % 3 else DecisionKind.ALERT, second) for second in range(count)
     ]
     decisions += [one(DecisionKind.SURGE_FOUND, count)] * 7
-    log = log_facts(decisions, read_network(folder), lambda station: [], {}, 60 * 10**9, 1_000)
+    log = log_facts(decisions, read_network(folder), lambda station: [], {}, 20 * 10**9, 3_000)
     assert log is not None
     listed = Counter(KINDS[row[2]] for row in log["rows"])
     assert listed[DecisionKind.SURGE_FOUND] == 7
     assert ROWS_MAX - 2 <= sum(listed.values()) <= ROWS_MAX
     times = np.array([row[0] for row in log["rows"] if KINDS[row[2]] == DecisionKind.ALERT])
     assert np.diff(times).max() <= 2 * np.diff(times).min()
+    assert log["slots_per_step"] == 3
+    assert {step for step, *_ in log["steps"]} == set(range(count // 60 + 1))
     assert log["count"] == count + 7 == sum(some for *_, some in log["steps"])
 
 
@@ -146,11 +151,22 @@ def test_every_decision_reads_as_a_sentence_in_both_languages(page: Page, folder
     page.fill("#log-find", "遥测")
     shown = page.locator("#decisions").inner_text()
     assert "更换决策依据：遥测缺失" in shown
-    assert "测试粒子" in shown
+    assert "测试粒子\n→ 最后可用方案" in shown
+    assert "时钟倒退" in shown
     assert "undefined" not in shown
     assert "NaN" not in shown
     english = [pair[0] for pair in words["kinds"] + words["reasons"]]
     assert [text for text in english if text in shown] == []
+
+
+@pytest.mark.browser
+def test_an_alert_that_ends_is_told_as_such_and_homes_of_a_group_by_their_labels(page: Page, folder: Path) -> None:
+    nodes = read_network(folder).nodes
+    page.fill("#log-find", "alert over: a station")
+    assert "Alert over: a station has room to spare" in page.locator("#log-table").inner_text()
+    page.click("[data-language=zh]")
+    page.fill("#log-find", f"{nodes.label_zh[0]} + {nodes.label_zh[1]}")
+    assert page.locator("#log-table tbody tr").count() == 1
 
 
 @pytest.mark.browser

@@ -121,7 +121,7 @@ def series_of(rows: list[tuple], edges: list[int], held: tuple[int, ...] = ()) -
 def record_of(batch: Exchanges, outcome: Outcome, series: Series, ended_ns: int) -> Record:
     """A run in which nothing was held back or borrowed, and no telemetry came."""
     lines = LineHistory(TimeGrid(datetime(2024, 3, 5), HOUR_NS, 0), np.zeros((0, NETWORK.line_count), np.float32))
-    return Record(batch, outcome, series, ended_ns, Holding(), (), lines)
+    return Record(batch, outcome, series, ended_ns, Holding(), (), lines, (), ())
 
 
 @given(st.lists(ROW, max_size=60))
