@@ -22,8 +22,8 @@ class Resolution:
     of all rows jointly, so stations of which only the sum is known share it: two in a row get 1/2 each at most.
 
     One computation takes several portions and uses the rows that were there when it began; meanwhile the last result
-    stands. The stations of which the rows say most are worked out jointly; beyond `STATIONS_MAX` of them, what is told of
-    the others is a lower bound, and their unknown waits count as noise of each row.
+    stands. The stations of which the rows say most are worked out jointly; beyond `STATIONS_MAX` of them, what is told
+    of the others is a lower bound, and their unknown waits count as noise of each row.
 
     Parameters
     ----------

@@ -34,7 +34,15 @@ SWEEPS_FIRST: Final = 30
 # An error counts no more than one of so many standard deviations (Huber): more would let a clock or an agent that lies
 # decide, less would take the long waits that there are for errors.
 HUBER: Final = 4.0
-SCALE_MIN, SCALE_MAX = 1e-4, 100.0
+SCALE_MIN, SCALE_MAX = 1e-4, 4.0
+SCALE_FIRST: Final = 0.01
+# Beyond so many standard deviations the prior gives way.
+FAR: Final = 3.0
+# So many particles that are late together are no accident.
+SEVERAL: Final = 2
+# Waits vary at least by this share of what a particle took, spread over its stations: where the estimate is far too low
+# its own waits would let everything pass for an error, and it could never rise.
+VARIES_MIN: Final = 0.3
 # Median of the square of a standard normal variable.
 CHI_MEDIAN: Final = 0.455
 # A round whose clock was set shows it where at least so many particles came, and no station was on nearly all routes.
@@ -88,7 +96,8 @@ class LinkStateEstimator:
         self._wait_ns = np.zeros(stations)
         self._more_ns_per_byte = np.zeros(stations)
         self._observed_ns = np.full(stations, NEVER_NS, dtype=np.int64)
-        self._scale = 1.0
+        # Particles are believed at first: an estimate that began with the prior would take what they say for noise.
+        self._scale = SCALE_FIRST
         self._solved = False
         self._stale = False
 
@@ -150,7 +159,7 @@ class LinkStateEstimator:
             self._log.refused["clock"] += count
             return np.zeros(len(came), dtype=np.bool_)
         self._log.refused["absurd"] += int(absurd.sum())
-        return came & ~absurd
+        return np.asarray(came & ~absurd)
 
     def _all_alike(self, known: SentRound, late: NDArray[np.float64], came: NDArray[np.bool_]) -> bool:
         """Say whether all are late by the same, far beyond how they differ, with no station that could be the cause."""
@@ -260,11 +269,15 @@ class LinkStateEstimator:
             alone, more, variance = self._predicted(window.start, window.station, window.visits, window.size)
             late = self._losses.late(window, alone + more)
             residual = np.where(came, window.delay_ns, window.bound_ns) - alone - more
-            if first and turn == 0:
-                # Nothing is known of waits yet: each particle's own time says how much it may vary.
-                variance = (0.3 * np.maximum(residual, 0.0)) ** 2
-            elif turn > 0 or not first:
+            least = (VARIES_MIN * np.maximum(residual + more, 0.0)) ** 2 / np.maximum(np.diff(window.start), 1)
+            variance = np.maximum(variance, least)
+            if turn > 0 or not first:
                 self._rescale(residual[came], variance[came])
+            # The prior has a heavy tail: where particles have moved a wait far off, or all of the newest at a station
+            # are late, it holds that station less.
+            loose = np.maximum(spread, np.abs(self._wait_ns - expected.wait_ns) / FAR)
+            if turn == 0:
+                loose = np.maximum(loose, self._lateness(window, residual) / FAR)
             kernels.weigh_rows(
                 residual,
                 alone + more,
@@ -282,7 +295,7 @@ class LinkStateEstimator:
                 window.size,
                 weight,
                 expected.wait_ns,
-                1 / spread**2,
+                1 / loose**2,
                 expected.more_ns_per_byte,
                 byte_weight,
                 SWEEPS_FIRST if first else SWEEPS,
@@ -294,6 +307,17 @@ class LinkStateEstimator:
         self._solved = True
         self._resolution.step(window.start, window.station, window.visits, weight, spread)
         self._losses.learn(window, np.where(came, 0.0, 1.0 - late))
+
+    def _lateness(self, window: Window, residual: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much all of the newest round's particles past each station are late at least, if several; (S,)."""
+        rows = (window.delay_ns != NOT_COME) & (np.arange(len(residual)) >= window.newest)
+        at = np.repeat(rows, np.diff(window.start))
+        late = np.repeat(residual, np.diff(window.start))[at]
+        station = window.station[at]
+        least = np.full(self._network.station_count, np.inf)
+        np.minimum.at(least, station, late)
+        several = np.bincount(station, minlength=len(least)) >= SEVERAL
+        return np.where(several, np.maximum(least, 0.0), 0.0)
 
     def _rescale(self, residual: NDArray[np.float64], variance: NDArray[np.float64]) -> None:
         """Learn how much waits vary from visit to visit, from how far particles are off."""

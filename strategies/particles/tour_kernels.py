@@ -36,7 +36,7 @@ def plan_tour(  # noqa: PLR0912, PLR0915  # one loop nest that numba compiles wh
     Greedy: for each station of `stations` (those with few paths first) that is not seen yet, the path among its next
     few that sees most that is new; then paths with a fresh access line at both ends, then at one; then paths for their
     own sake up to `fill` particles. Paths that earlier tours used least come first, equals in `order`.
-    Paths of station s are ``row[row_start[s]:row_start[s + 1]]``. Writes the path of each particle and the places of its
+    Paths of station s are ``row[row_start[s]:row_start[s + 1]]``. Writes each particle's path and the places of its
     ends among the slots' endpoints, as many as it returns. `used`, `turn` and the next ends go on from tour to tour.
     """
     paths = len(out_slot)
@@ -48,8 +48,10 @@ def plan_tour(  # noqa: PLR0912, PLR0915  # one loop nest that numba compiles wh
     in_left = np.diff(slot_start)
     ends = np.empty(2, dtype=np.int64)
     count = 0
-    for station in stations:
-        if seen[station] or count == len(path):
+    for turned in range(-1, len(stations)):
+        # First comes a path that was used least, whatever it sees, so that every tour brings all paths nearer.
+        station = stations[max(turned, 0)]
+        if len(path) == count or (turned >= 0 and seen[station]):
             continue
         first, ways = row_start[station], row_start[station + 1] - row_start[station]
         best, best_new, best_used = -1, -1, np.int64(0)
@@ -62,6 +64,11 @@ def plan_tour(  # noqa: PLR0912, PLR0915  # one loop nest that numba compiles wh
             better = used[place] < best_used or (used[place] == best_used and new > best_new)
             if best < 0 or better:
                 best, best_new, best_used = place, new, used[place]
+        if turned < 0:
+            for place in order:
+                if used[place] == least:
+                    best = place
+                    break
         for at in range(path_start[best], path_start[best + 1]):
             seen[path_station[at]] = True
         _choose_ends(best, out_slot, in_slot, slot_start, slot_endpoint, out_done, in_done, out_next, in_next, ends, 0)

@@ -28,7 +28,9 @@ class Window:
     bound_ns : int64 (R,)
         It was under way at least so long if it is not lost.
     share : float64 (R,)
-        How much it counts by its age, in (0, 1].
+        How much it counts by its age, in 0..1; 0 if it may still be under way.
+    newest : int
+        First row of the newest round of which any came.
     """
 
     start: NDArray[np.int64]
@@ -38,17 +40,20 @@ class Window:
     delay_ns: NDArray[np.int64]
     bound_ns: NDArray[np.int64]
     share: NDArray[np.float64]
+    newest: int
 
 
 def window_of(rounds: Sequence[SentRound], now_ns: int, half_life_ns: int) -> Window:
     """Gather the rounds; what may still be under way is left out."""
     starts, shares, bounds, kept = [np.zeros(1, dtype=np.int64)], [], [], []
-    offset = 0
+    offset = rows = newest = 0
     for one in rounds:
         known = (one.delay_ns != NOT_COME) | one.due
         share = 0.5 ** (max(now_ns - one.sent_ns, 0) / half_life_ns)
         starts.append(one.start[1:] + offset)
         offset += len(one.station)
+        newest = rows if (one.delay_ns != NOT_COME).any() else newest
+        rows += len(one.size)
         shares.append(np.where(known, share, 0.0))
         bounds.append(np.full(len(known), min(max(now_ns - one.sent_ns, one.collect_ns), 2 * one.collect_ns)))
         kept.append(one)
@@ -60,4 +65,5 @@ def window_of(rounds: Sequence[SentRound], now_ns: int, half_life_ns: int) -> Wi
         np.concatenate([one.delay_ns for one in kept]) if kept else np.empty(0, dtype=np.int64),
         np.concatenate(bounds) if kept else np.empty(0, dtype=np.int64),
         np.concatenate(shares) if kept else np.empty(0),
+        newest,
     )

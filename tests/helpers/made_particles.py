@@ -109,7 +109,15 @@ def waiting(random: np.random.Generator, network: Network, utilisation, others, 
 
 
 def telemetry(
-    network: Network, now_ns: int, utilisation, others, waiting=None, *, window_ns: int = 60 * 10**9, noise=None, up=None
+    network: Network,
+    now_ns: int,
+    utilisation,
+    others,
+    waiting=None,
+    *,
+    window_ns: int = 60 * 10**9,
+    noise=None,
+    up=None,
 ):
     """A sample of that load, 2 s late; own bytes are what the rest of the utilisation takes."""
     stations = network.station_count
