@@ -119,7 +119,7 @@ function decisionOption() {
   const starts = tide.start_ns.map(momentOf);
   const submitted = starts.map((_, at) => FACTS.modes.reduce((sum, mode) => sum + (tide.submitted[mode]?.[at] ?? 0), 0));
   const most = log.steps.reduce((best, [, , some]) => Math.max(best, some), 1);
-  const size = (some) => 7 + 9 * Math.sqrt((some - 1) / Math.max(1, most - 1));
+  const size = (some) => 7 + 9 * Math.sqrt((some - 1) / Math.max(9, most - 1));
   const grid = { left: names + 14, right: 24 };
   return {
     grid: [{ ...grid, top: 12, height: 76 }, { ...grid, top: 112, height: 30 * present.length }],
