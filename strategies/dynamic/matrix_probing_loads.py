@@ -21,6 +21,11 @@ SLOPE_FROM: Final = 1e-4
 # The noise of particles is learnt: how fast, and what it is never thought to be below.
 NOISE_RATE: Final = 0.2
 NOISE_MIN: Final = 0.01
+# Delays so many times as far off as usual are no noise: what was expected is believed so much less (variance), again
+# and again, until they fit. A network that wakes from silence is far from anything that was expected.
+SURPRISE: Final = 3.0
+LESS_SURE: Final = 100.0
+LESS_SURE_MAX: Final = 1e10
 # Of the median of absolute values to the standard deviation, for a normal distribution.
 MAD: Final = 1.4826
 
@@ -81,7 +86,23 @@ class DelayReader:
         sureness : float64 (S, S)
             Inverse of its covariance.
         """
-        passes = self._passes[path]
+        factor = 1.0
+        while True:
+            read, off = self._fitted(self._passes[path], delay_s, expected, sureness / factor)
+            if off <= SURPRISE * self.noise or factor >= LESS_SURE_MAX:
+                break
+            factor *= LESS_SURE
+        self.noise = max(NOISE_MIN, (1 - NOISE_RATE) * self.noise + NOISE_RATE * off)
+        return read
+
+    def _fitted(
+        self,
+        passes: sparse.csr_array,
+        delay_s: NDArray[np.float64],
+        expected: NDArray[np.float64],
+        sureness: NDArray[np.float64],
+    ) -> tuple[ProbedLoads, float]:
+        """Return the most likely loads, and how far off delays are from them, relatively and usually."""
         back = passes.T.tocsr()
         used = np.maximum(expected, 0.0)
         for _ in range(STEPS_MAX):
@@ -99,9 +120,7 @@ class DelayReader:
             used = moved
             if done:
                 break
-        seen = MAD * float(np.median(np.abs(off) / told))
-        self.noise = max(NOISE_MIN, (1 - NOISE_RATE) * self.noise + NOISE_RATE * seen)
-        return ProbedLoads(used, precision)
+        return ProbedLoads(used, precision), MAD * float(np.median(np.abs(off) / told))
 
     def _stay_s(self, utilisation: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the stay at each station [s] and its slope by utilisation, (S,) each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,9 @@ PARTICLE_BYTES: Final = 1_500
 BYTES_SHARE: Final = 0.0025
 # In a round; more brought nothing, fewer brought little less.
 PARTICLES_MAX: Final = 400
+# Where nothing is thought to be carried, so many a round all the same, of those that pass every station: who sends none
+# never learns that there is traffic again.
+LEAST_PART: Final = 1 / 8
 # How often a round's first particles pass each station, where as many paths do.
 COVER: Final = 3
 
@@ -34,12 +38,13 @@ class ProbePlan:
         self._first = _cover(paths, usable)
         rest = np.setdiff1d(np.flatnonzero(usable), self._first)
         self._turn = stream(0, "probing-paths").permutation(rest)
+        self._least = math.ceil(LEAST_PART * len(self._first))
         self._at = 0
         self._first_at = 0
 
     def choose(self, traffic_bytes: float) -> NDArray[np.int64]:
         """Return the paths of a round that is thought to carry so much traffic [bytes], int64 (n,)."""
-        count = int(min(PARTICLES_MAX, max(traffic_bytes, 0.0) * BYTES_SHARE / PARTICLE_BYTES))
+        count = max(int(min(PARTICLES_MAX, traffic_bytes * BYTES_SHARE / PARTICLE_BYTES)), self._least)
         first = _next(self._first, self._first_at, count)
         self._first_at = (self._first_at + len(first)) % max(len(self._first), 1)
         others = _next(self._turn, self._at, count - len(first))
