@@ -11,7 +11,7 @@ from router_core.network import Network
 from router_core.units import PAYLOAD_BYTES_MAX
 from router_core.vocabulary import PRIORITY_MAX, Mode, TaskKind
 from strategies.brain import DemandReported
-from strategies.guard.shapes import fits
+from strategies.guard.shapes import fits, is_instant
 
 _TYPES: Final[dict[str, type[np.generic]]] = {
     "source": np.int32,
@@ -32,6 +32,8 @@ def demand_flaws(network: Network, event: DemandReported) -> NDArray[np.bool_] |
     for name, kind in _TYPES.items():
         if not fits(getattr(event, name), kind, rows):
             return None
+    if not is_instant(event.window_ns):
+        return None
     wrong: NDArray[np.bool_] = event.source == event.target
     for end in (event.source, event.target):
         inside = (end >= 0) & (end < network.node_count)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from statistics import median_low
 from typing import Final
 
 from strategies.guard.verdict import Flaw
 
-# The median of so many gaps: four wrong ones in nine leave it right.
+# The lower quartile of so many gaps: what is lost makes gaps longer, so of nine six long ones leave it right, and two
+# that are too short.
 GAPS: Final = 9
 GAPS_LEAST: Final = 3
+# Before anything has come nothing is known of its period: so many assumed ones may pass.
+FIRST_PERIODS: Final = 5
 # After a leap of the clock more would say no more.
 OVERDUE_MAX: Final = 100
 
@@ -35,15 +37,19 @@ class Rhythm:
         self._seen_ns: int | None = None
         self._expected_since_ns: int | None = None
         self._told = 0
+        self._window_ns = 0
         self.observed_ns: int | None = None
 
     @property
     def period_ns(self) -> int:
         """The period as far as it is known [ns]."""
-        return median_low(self._gaps) if len(self._gaps) >= GAPS_LEAST else self._assumed_ns
+        if len(self._gaps) < GAPS_LEAST:
+            return max(self._assumed_ns, self._window_ns)
+        return sorted(self._gaps)[(len(self._gaps) - 1) // 4]
 
-    def saw(self, observed_ns: int) -> None:
-        """Take in the instant of an observation, used or not, that may be true."""
+    def saw(self, observed_ns: int, window_ns: int) -> None:
+        """Take in the instant of an observation, used or not, that may be true, and its window."""
+        self._window_ns = min(max(window_ns, 0), observed_ns)
         if self._seen_ns is not None and observed_ns <= self._seen_ns:
             return
         if self._seen_ns is not None:
@@ -65,6 +71,8 @@ class Rhythm:
         if self._expected_since_ns is None:
             self._expected_since_ns = now_ns
             return 0
+        if self._seen_ns is None:
+            grace += FIRST_PERIODS - 1
         missed = max(0, int((now_ns - self._expected_since_ns) / self.period_ns - grace))
         more = max(0, missed - self._told)
         self._told = max(missed, self._told)

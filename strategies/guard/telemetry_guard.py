@@ -217,7 +217,7 @@ class TelemetryGuard:
         last_ns = rhythm.observed_ns
         if last_ns is not None and observed_ns <= last_ns:
             return Flaw.DUPLICATED if observed_ns == last_ns else Flaw.REORDERED
-        rhythm.saw(observed_ns)
+        rhythm.saw(observed_ns, window_ns)
         period_ns = rhythm.period_ns
         if now_ns - observed_ns > setting.late_periods * period_ns:
             return Flaw.LATE
