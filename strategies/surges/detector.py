@@ -22,8 +22,10 @@ DRIFT_MAX: Final = 4.0
 LOW, HIGH = 4.0, 8.0
 # Before anything was observed these rates of crossings a step count like so many steps of one series.
 PRIOR_LOW, PRIOR_HIGH, PRIOR_STEPS = 5e-3, 3e-4, 30_000.0
-SLOPE_MIN, SLOPE_MAX = 0.4, 1.2
+SLOPE_MIN, SLOPE_MAX = 0.4, 1.0
 LIMIT_MAX: Final = 60.0
+# The limit is set for this part of the wanted false alarms: beyond what was counted, tails of thin series fall slowly.
+MARGIN: Final = 0.7
 # A surge of everything must not look like a tail: of a step no more crossings than these times what is usual count.
 BURST: Final = 5.0
 
@@ -157,6 +159,7 @@ class Detector:
         ):
             self._numbers[place] = value
         self._set_limit()
+        self._limit_then = self._limit
 
     def __len__(self) -> int:
         return self._series
@@ -177,8 +180,8 @@ class Detector:
         return np.flatnonzero(self._get(rows.ACTIVE) > 0)
 
     def evidence(self, series: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Return how far evidence for a surge is, against the limit."""
-        return np.asarray(self._get(rows.EVIDENCE)[series] / self._limit, dtype=np.float64)
+        """Return how far evidence for a surge is, against the limit of the last step."""
+        return np.asarray(self._get(rows.EVIDENCE)[series] / self._limit_then, dtype=np.float64)
 
     def age(self, series: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return in how many steps before the last one each surge, or suspicion of one, seems to have begun."""
@@ -245,6 +248,7 @@ class Detector:
         if known is not None or not self._all_known:
             self._put(rows.KNOWN, 1.0 if known is None else mask)
             self._all_known = known is None
+        self._limit_then = self._limit
         rows.step(self._tiles, self._numbers, self._counts)
         self._steps += 1
         found, ended, low, high = self._counts.tolist()
@@ -267,7 +271,7 @@ class Detector:
     def _set_limit(self) -> None:
         low, high = self._crossed.tolist()
         slope = min(max(log(low / high) / (HIGH - LOW), SLOPE_MIN), SLOPE_MAX) if high < low else SLOPE_MIN
-        limit = HIGH + log(high / self._watched / self.setting.wanted) / slope
+        limit = HIGH + log(high / self._watched / (MARGIN * self.setting.wanted)) / slope
         self._limit = min(max(limit, LOW), LIMIT_MAX)
         self._numbers[rows.LIMIT] = self._limit
 

@@ -125,6 +125,9 @@ def step(  # noqa: PLR0915 - one loop keeps all of a series in registers
             begun = drift * error - _HALF * drift * drift
             evidence = more if more > begun else begun
             evidence = evidence if evidence > _ZERO else _ZERO
+            # An outlier falls back at once, and so does what it seemed to say.
+            fallen = (z < _QUARTER * shift) & (evidence > _HALF * limit)
+            evidence = _HALF * limit if fallen else evidence
             fresh = (begun >= more) | (evidence <= _ZERO)
             keep = active | (not fresh)
             age = tile[AGE + j] + _ONE if keep else _ZERO
