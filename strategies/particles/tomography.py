@@ -239,6 +239,7 @@ class LinkStateEstimator:
             self._ns_per_byte,
             self._more_ns_per_byte,
             self._wait_ns,
+            self._usual_ns / self._network.station_servers,
             alone,
             more,
             variance,
@@ -309,7 +310,7 @@ class LinkStateEstimator:
         self._losses.learn(window, np.where(came, 0.0, 1.0 - late))
 
     def _lateness(self, window: Window, residual: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return by how much all of the newest round's particles past each station are late at least, if several; (S,)."""
+        """Return by how much all of the newest round's particles past a station are late at least, if several; (S,)."""
         rows = (window.delay_ns != NOT_COME) & (np.arange(len(residual)) >= window.newest)
         at = np.repeat(rows, np.diff(window.start))
         late = np.repeat(residual, np.diff(window.start))[at]
@@ -322,5 +323,8 @@ class LinkStateEstimator:
     def _rescale(self, residual: NDArray[np.float64], variance: NDArray[np.float64]) -> None:
         """Learn how much waits vary from visit to visit, from how far particles are off."""
         freedom = max(len(residual) - float(self._resolution.value.sum()), 0.1 * len(residual))
-        found = float(np.median(residual**2 / np.maximum(variance, kernels.NOISE_NS**2))) / CHI_MEDIAN
+        square = residual**2 / np.maximum(variance, kernels.NOISE_NS**2)
+        # Waits are skewed: most are short, so the median alone would be far too low. Gross errors are cut off.
+        typical = float(np.median(square)) / CHI_MEDIAN
+        found = max(typical, float(np.minimum(square, HUBER**2 * max(self._scale, typical)).mean()))
         self._scale = float(np.clip(found * len(residual) / freedom, SCALE_MIN, SCALE_MAX))

@@ -47,18 +47,23 @@ def predicted(
     per_byte: NDArray[np.float64],
     more_per_byte: NDArray[np.float64],
     wait: NDArray[np.float64],
+    service: NDArray[np.float64],
     alone: NDArray[np.float64],
     more_total: NDArray[np.float64],
     variance: NDArray[np.float64],
 ) -> None:
-    """Write each row's time without load, what is expected on top, and the variance of its waits; [ns], [ns^2]."""
+    """Write each row's time without load, what is expected on top, and the variance of its waits; [ns], [ns^2].
+
+    A mean wait w in a queue M/M/1 of mean service s has the variance w * (w + 2 s): at an idle station most wait not at
+    all.
+    """
     for row in range(len(start) - 1):
         base, more, square = 0.0, 0.0, 0.0
         for at in range(start[row], start[row + 1]):
             one = station[at]
             base += visits[at] * (steady[one] + size[row] * per_byte[one])
             more += visits[at] * (wait[one] + size[row] * more_per_byte[one])
-            square += visits[at] * wait[one] * wait[one]
+            square += visits[at] * wait[one] * (wait[one] + 2.0 * service[one])
         alone[row] = base
         more_total[row] = more
         variance[row] = square
