@@ -14,7 +14,7 @@ import pytest
 from made_matrices import SAMPLE, series_of
 
 from exchange_router.main import status
-from sim.evaluation.scores import FIGURES
+from sim.evaluation.scores import FIGURES, ROUND_FIGURES
 from strategies.registry import MATRIX_BRAINS
 from traces.matrices import write_series
 
@@ -91,6 +91,35 @@ def test_the_result_says_how_to_get_it_again(capsys):
     words = origin["command"].split()
     assert words[:3] == ["exchange-router", "evaluate", SAMPLE.name]
     assert document(capsys, str(SAMPLE), *words[3:]) == found
+
+
+def test_rounds_are_told_with_what_made_them(capsys):
+    words = [str(SAMPLE), "--score-from", "2026-03-17", "--score-to", "2026-03-17T04:00", "--scale-optimum", "0.7"]
+    words += ["--brain", "probing", "--brain", "ecmp"]
+    found = document(capsys, *words, "--rounds", "4", "--noise", "0.1", "--loss", "0.2", "--seed", "9")
+    assert found["probes"] == {"rounds": 4, "noise": 0.1, "loss": 0.2, "seed": 9}
+    assert found["scale_optimum"] == 0.7
+    probing, even = found["brains"]["probing"], found["brains"]["ecmp"]
+    for name in ROUND_FIGURES:
+        assert even[name] is None
+        assert probing[name]["mean"] == pytest.approx(np.mean([row[name] for row in probing["matrices"]]))
+    assert 0 < probing["probe_share"]["max"] <= 0.005
+    assert all(0 <= row["near_after"] <= 4 for row in probing["matrices"])
+    for scores in (probing, even):
+        assert [row["optimal_mlu"] for row in scores["matrices"]] == pytest.approx([0.7] * 8)
+    again = found["provenance"]["command"].split()
+    assert document(capsys, str(SAMPLE), *again[3:]) == found
+    other = document(capsys, *words, "--rounds", "4", "--noise", "0.1", "--loss", "0.2", "--seed", "8")
+    assert other["brains"]["ecmp"] == even
+    assert other["brains"]["probing"] != probing
+    assert document(capsys, *words[:-4], "--brain", "ecmp")["probes"] is None
+
+
+def test_rounds_have_a_table(capsys):
+    assert status(["evaluate", str(SAMPLE), *FEW, "--score-to", "2026-03-17T06:00", "--brain", "probing"]) == 0
+    assert "Rounds of test particles" in capsys.readouterr().out
+    assert status(["evaluate", str(SAMPLE), *FEW, "--brain", "ecmp"]) == 0
+    assert "Rounds of test particles" not in capsys.readouterr().out
 
 
 def test_only_the_brains_that_are_asked_for_and_each_once(capsys):
@@ -189,6 +218,14 @@ def bad_inputs(tmp_path: Path) -> dict[str, tuple[list[str], str]]:
         "every and count": ([sample, "--every", "2", "--count", "2"], "--every, --count"),
         "capacity zero": ([sample, "--capacity-mbps", "0"], "--capacity-mbps"),
         "capacity not finite": ([sample, "--capacity-mbps", "nan"], "--capacity-mbps"),
+        "rounds zero": ([sample, "--rounds", "0"], "--rounds"),
+        "rounds too many": ([sample, "--rounds", "1001"], "--rounds"),
+        "noise negative": ([sample, "--noise", "-0.1"], "--noise"),
+        "noise not a number": ([sample, "--noise", "nan"], "--noise"),
+        "loss above one": ([sample, "--loss", "1.1"], "--loss"),
+        "loss not a number": ([sample, "--loss", "nan"], "--loss"),
+        "optimum zero": ([sample, "--scale-optimum", "0"], "--scale-optimum"),
+        "optimum not finite": ([sample, "--scale-optimum", "inf"], "--scale-optimum"),
         "gap zero": ([sample, "--gap", "0"], "--gap"),
         "gap not a number": ([sample, "--gap", "nan"], "--gap"),
         "times twice": ([sample, "--start", "2026-01-01"], "--start"),
@@ -206,6 +243,8 @@ CASES = [
     "to before from", "nothing to score", "every zero", "count zero", "every and count", "capacity zero",
     "capacity not finite", "gap zero", "gap not a number", "times twice", "step twice", "step zero",
     "start before time", "out of no kind", "out is a folder",
+    "rounds zero", "rounds too many", "noise negative", "noise not a number", "loss above one", "loss not a number",
+    "optimum zero", "optimum not finite",
 ]  # fmt: skip
 
 

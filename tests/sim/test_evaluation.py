@@ -23,7 +23,15 @@ from sim.evaluation.rounds import ProbeRounds
 from sim.evaluation.score_table import write_table
 from sim.evaluation.scores import FIGURES, BrainScores, Evaluation
 from sim.evaluation.window import Window, window
-from strategies.matrix_brain import IntervalStarted, MatrixObserved, MatrixSetting, SetShares
+from strategies.matrix_brain import (
+    IntervalStarted,
+    MatrixObserved,
+    MatrixSetting,
+    ParticlesReturned,
+    RoundStarted,
+    SendOver,
+    SetShares,
+)
 from strategies.registry import MATRIX_BRAINS, make_matrix_brain
 from traces.matrices import MatrixSeries, read_series
 
@@ -256,6 +264,131 @@ def test_a_brain_that_breaks_the_contract_is_named():
     for said, decision in bad.items():
         with pytest.raises(ExchangeRouterError, match=f"brain spy.*{said}"):
             evaluate(task, [Broken(task, decision)], window(series.t_utc))
+
+
+class Prober:
+    """Halves from a to b over both ways from the second round on; one particle over each path, and two of the first."""
+
+    name = "prober"
+
+    def __init__(self, task: MatrixTask, sent: np.ndarray | None = None, payload_bytes: int = 100) -> None:
+        self.paths = k_shortest(task.space, 2)
+        self.events: list[RoundStarted | ParticlesReturned] = []
+        self.sent = np.array([0, 0, 1]) if sent is None else sent
+        self.payload_bytes = payload_bytes
+
+    def probe(self, event):
+        self.events.append(event)
+        if isinstance(event, ParticlesReturned):
+            return []
+        started = sum(isinstance(one, RoundStarted) for one in self.events)
+        first = 1.0 if started == 1 else 0.5
+        shares = np.where(np.arange(self.paths.path_count) == self.paths.pair_start[self.paths.path_pair], first, 0.0)
+        shares += np.where(shares > 0, 0.0, 1.0 - first)
+        return [SetShares(self.paths, shares), SendOver(self.sent, self.payload_bytes)]
+
+
+def two_ways(amounts: list[float]) -> MatrixSeries:
+    demand = np.zeros((len(amounts), 3, 3))
+    demand[:, 0, 1] = amounts
+    return series_of(demand, [(0, 1), (0, 2), (2, 1)], [100, 100, 100])
+
+
+def test_rounds_by_hand():
+    """80 from a to b on one line, then half of it over c: delays of queues M/M/1, told as the next round begins."""
+    series = two_ways([80, 80, 0])
+    task = matrix_task(series)
+    prober = Prober(task)
+    found = evaluate(task, [prober], window(series.t_utc), probes=ProbeRounds(3, noise=0.0, loss=0.0)).brains[0]
+    assert found.rounds is not None
+    assert found.rounds.ratio == pytest.approx(np.array([[2, 1, 1], [1, 1, 1], [1, 1, 1]]))
+    assert found.ratio == pytest.approx([4 / 3, 1, 1])
+    assert found.mlu == pytest.approx([1.6 / 3, 0.4, 0])
+    assert found.figure("round_std") == pytest.approx([np.sqrt(2) / 3, 0, 0])
+    assert found.figure("settled_after").tolist() == [1, 0, 0]
+    assert found.figure("near_after").tolist() == [1, 0, 0]
+    # A round is 300 s; 80 Mbit/s are 10 MB/s; three particles of 100 bytes.
+    assert found.figure("probe_share") == pytest.approx([300 / 3e9, 300 / 3e9, np.nan], nan_ok=True)
+    assert np.isnan(found.churn[0])
+    assert found.churn[1:].tolist() == [0, 0]
+    kinds = [type(event) for event in prober.events]
+    assert kinds == [RoundStarted] + [ParticlesReturned, RoundStarted] * 8
+    step = 300 * 10**9
+    begins = [event.now_ns for event in prober.events if isinstance(event, RoundStarted)]
+    assert begins == [task.begin_ns(0) + number * step for number in range(9)]
+    assert {event.unit_bytes for event in prober.events if isinstance(event, RoundStarted)} == {125_000 * 300}
+    brought = [event for event in prober.events if isinstance(event, ParticlesReturned)]
+    assert [event.now_ns for event in brought] == begins[1:]
+    assert brought[0].path.tolist() == [0, 0, 1]
+    assert brought[0].delay_s == pytest.approx([1 / 20, 1 / 20, 2 / 100])
+    assert brought[1].delay_s == pytest.approx([1 / 60, 1 / 60, 2 / 60])
+    assert brought[-1].delay_s == pytest.approx([1 / 100, 1 / 100, 2 / 100])
+
+
+def test_the_dice_of_particles():
+    """So noisy, so many lost, the mean right; an equal seed gives equal dice."""
+    series = two_ways([80] * 20)
+    task = matrix_task(series)
+    probers = [Prober(task, np.zeros(500, dtype=np.int64)) for _ in range(3)]
+    for prober, seed in zip(probers, (1, 1, 2), strict=True):
+        evaluate(task, [prober], window(series.t_utc), probes=ProbeRounds(5, noise=0.2, loss=0.1, seed=seed))
+    told = [
+        np.array([event.delay_s for event in prober.events if isinstance(event, ParticlesReturned)][1:])
+        for prober in probers
+    ]
+    assert np.array_equal(told[0], told[1], equal_nan=True)
+    assert not np.array_equal(told[0], told[2], equal_nan=True)
+    assert np.isnan(told[0]).mean() == pytest.approx(0.1, abs=0.01)
+    assert np.nanmean(told[0]) == pytest.approx(1 / 60, rel=0.01)
+    assert np.nanstd(np.log(told[0])) == pytest.approx(0.2, rel=0.02)
+
+
+def test_every_optimum_is_scaled_and_ratios_of_those_who_do_not_probe_stay():
+    series = drawn_series(4)
+    task = matrix_task(series)
+    setting = MatrixSetting(named_paths("ksp-4", task.space, task.capacity), task.capacity, GAP)
+    names = [name for name in MATRIX_BRAINS if name != "probing"]
+    told = []
+    for scale in (None, 0.7):
+        prober = Prober(task, np.arange(k_shortest(task.space, 2).path_count))
+        brains = [*(make_matrix_brain(name, setting) for name in names), prober]
+        sampled = window(series.t_utc, every=2)
+        told.append((evaluate(task, brains, sampled, probes=FEW_ROUNDS, scale_optimum=scale), prober))
+    (plain, _), (scaled, prober) = told
+    for a, b in zip(plain.brains, scaled.brains, strict=True):
+        carried = a.optimal_mlu > 0
+        assert b.optimal_mlu[carried] == pytest.approx(0.7)
+        assert b.ratio == pytest.approx(a.ratio)
+        assert b.mlu[carried] == pytest.approx(0.7 * a.ratio[carried])
+    # Also the matrices that are not scored are lived through at their scale.
+    brought = [event for event in prober.events if isinstance(event, ParticlesReturned)]
+    assert len(brought) == FEW_ROUNDS.rounds * len(series) - 1
+    with pytest.raises(BadInputError, match="scale_optimum"):
+        evaluate(task, [], window(series.t_utc), scale_optimum=-1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"rounds": 0}, "rounds"), ({"noise": np.nan}, "noise"), ({"loss": -0.1}, "loss"), ({"seed": -1}, "seed")],
+)
+def test_rounds_that_cannot_be_are_refused(options, said):
+    with pytest.raises(BadInputError, match=said):
+        ProbeRounds(**options)
+
+
+def test_a_probing_brain_that_breaks_the_contract_is_named():
+    series = two_ways([80, 80])
+    task = matrix_task(series)
+    silent = Prober(task)
+    silent.probe = lambda _event: []  # type: ignore[method-assign]
+    bad = {
+        "no shares": silent,
+        "must go over paths": Prober(task, np.array([99])),
+        "must have a size": Prober(task, payload_bytes=0),
+    }
+    for said, prober in bad.items():
+        with pytest.raises(ExchangeRouterError, match=f"brain prober.*{said}"):
+            evaluate(task, [prober], window(series.t_utc))
 
 
 @settings(max_examples=200)
