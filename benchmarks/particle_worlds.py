@@ -2,9 +2,9 @@
 
 The demand is that of the scenario's busiest hour, pair by pair, scaled so that the busiest station is used as wanted
 under `ecmp`; other users load the lines as they do. The truth is Little's law: the mean number of exchanges that wait
-at a station, sampled each second, by its rate of services begun, is the mean wait; service, stretched by other users, and
-propagation are added for the usual size. A particle meets that too if exchanges come independently of one another, so
-they do: by Poisson, each whole, of exponential sizes. (Of a generated trace Little's law tells another thing: most
+at a station, sampled each second, by its rate of services begun, is the mean wait; service, stretched by other users,
+and propagation are added for the usual size. A particle meets that too if exchanges come independently of one another,
+so they do: by Poisson, each whole, of exponential sizes. (Of a generated trace Little's law tells another thing: most
 chunks are parts of large files and wait for those before them of the same file, which no particle does.) All travel in
 one class, as stations count those who wait of all classes together.
 """
