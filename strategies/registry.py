@@ -12,6 +12,7 @@ from router_core.errors import BadInputError
 from router_core.network import Network
 from strategies.baselines import ecmp, shortest_path
 from strategies.brain import Brain
+from strategies.dynamic.matrix_dynamic import MatrixDynamicBrain
 from strategies.dynamic.matrix_probing import MatrixProbingBrain
 from strategies.matrix_baselines import ClairvoyantSplits, ReactiveBrain
 from strategies.matrix_baselines import ecmp as matrix_ecmp
@@ -36,6 +37,7 @@ MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoya
     "shortest-path": matrix_shortest_path,
     "ecmp": matrix_ecmp,
     "static": MatrixStaticBrain,
+    "dynamic": MatrixDynamicBrain,
     "reactive": ReactiveBrain,
     "probing": MatrixProbingBrain,
     "clairvoyant": ClairvoyantSplits,
