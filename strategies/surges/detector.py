@@ -23,10 +23,15 @@ LOW, HIGH = 4.0, 8.0
 # Before anything was observed these rates of crossings a step count like so many steps of one series.
 PRIOR_LOW, PRIOR_HIGH, PRIOR_STEPS = 5e-3, 3e-4, 30_000.0
 SLOPE_MIN, SLOPE_MAX = 0.4, 1.0
-LIMIT_MAX: Final = 60.0
+# Alarms must be few among the crossings of HIGH, as surges are not counted there.
+LIMIT_MIN, LIMIT_MAX = 11.0, 60.0
+# No noise is quieter than this, in crossings a step.
+RATE_MIN: Final = 1e-7
 # The limit is set for this part of the wanted false alarms: beyond what was counted, tails of thin series fall slowly.
 MARGIN: Final = 0.7
-# A surge of everything must not look like a tail: of a step no more crossings than these times what is usual count.
+# The limit follows what was counted in so many steps. A surge of everything must not look like a tail: of them no more
+# crossings than these times what is usual count.
+WATCH_STEPS: Final = 12
 BURST: Final = 5.0
 
 
@@ -145,6 +150,8 @@ class Detector:
         self._counts = np.zeros(4, dtype=np.int64)
         self._crossed = np.array([PRIOR_LOW, PRIOR_HIGH]) * PRIOR_STEPS
         self._watched = PRIOR_STEPS
+        self._pending = np.zeros(2, dtype=np.int64)
+        self._pending_steps = 0
         self._steps = 0
         self._numbers = np.zeros(PARAMETERS, dtype=np.float32)
         for place, value in (
@@ -253,30 +260,37 @@ class Detector:
         self._steps += 1
         found, ended, low, high = self._counts.tolist()
         if calm:
-            self._watch(low, high)
+            # What turned out to be a surge says nothing of noise.
+            self._pending += (low - found, high - found)
+            self._pending_steps += 1
+            if self._pending_steps == WATCH_STEPS:
+                self._watch()
         if not (found or ended):
             return _NOTHING
         event = self._get(rows.EVENT).astype(np.int64)
         return Found(np.flatnonzero(event & 1), np.flatnonzero(event & 2))
 
-    def _watch(self, low: int, high: int) -> None:
+    def _watch(self) -> None:
         """Learn how often evidence crosses the two levels; the limit is where it would as often as wanted."""
-        keep = 1.0 - 1.0 / self.setting.memory
-        self._watched = keep * self._watched + self._series
-        for place, count in ((0, low), (1, high)):
-            usual = self._series * self._crossed[place] / self._watched
-            self._crossed[place] = keep * self._crossed[place] + min(float(count), 1.0 + BURST * usual)
+        keep = (1.0 - 1.0 / self.setting.memory) ** WATCH_STEPS
+        new = WATCH_STEPS * self._series
+        usual = new * self._crossed / self._watched
+        self._watched = keep * self._watched + new
+        counted = np.minimum(self._pending, 1.0 + BURST * usual)
+        self._crossed = np.maximum(keep * self._crossed + counted, RATE_MIN * self._watched)
+        self._pending[:] = 0
+        self._pending_steps = 0
         self._set_limit()
 
     def _set_limit(self) -> None:
         low, high = self._crossed.tolist()
         slope = min(max(log(low / high) / (HIGH - LOW), SLOPE_MIN), SLOPE_MAX) if high < low else SLOPE_MIN
         limit = HIGH + log(high / self._watched / (MARGIN * self.setting.wanted)) / slope
-        self._limit = min(max(limit, LOW), LIMIT_MAX)
+        self._limit = min(max(limit, LIMIT_MIN), LIMIT_MAX)
         self._numbers[rows.LIMIT] = self._limit
 
     def _checked(self, name: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        array = np.ascontiguousarray(values, dtype=np.float64)
+        array = np.asarray(values, dtype=np.float64, order="C")
         if array.shape != (self._series,):
             raise BadInputError(name, f"must have shape ({self._series},)", array.shape)
         return array

@@ -25,6 +25,8 @@ MONTHS: Final = 2
 # How far onsets of one tide may lie apart.
 APART_NS: Final = DAY_NS // 16
 LEAST: Final = 2.0
+# A surge lasts as long as more than this many times the mean comes.
+ABOVE: Final = 1.5
 SPREAD: Final = 0.25
 SETTLE_STEPS: Final = 4
 FALSE_ALARMS: Final = 0.002
@@ -92,7 +94,7 @@ def past_surges(
             for series in event.ended.tolist():
                 # What ended a surge are steps that were as expected already.
                 first = begun.pop(series, 0)
-                above = values[first : step + 1, series] > mean[first : step + 1, series]
+                above = values[first : step + 1, series] > ABOVE * mean[first : step + 1, series]
                 found.append(PastSurge(series, first, first + int(np.flatnonzero(above)[-1]) if above.any() else step))
     found += [PastSurge(series, first, grid.count - 1) for series, first in begun.items()]
     return tuple(sorted(found, key=lambda one: (one.series, one.first)))
