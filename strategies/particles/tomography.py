@@ -201,14 +201,17 @@ class LinkStateEstimator:
         down = ~prior.known_up & (prior.up_ns != NEVER_NS)
         loss = np.where(down, 1.0, self._losses.value)
         up = np.where(prior.up_ns != NEVER_NS, prior.known_up, loss < 0.5)
-        found = self._spare.utilisation(self._wait_ns, self._more_ns_per_byte)
+        used = self._expected.utilisation
+        if not prior.known.all():
+            told = self._spare.utilisation(self._wait_ns, self._more_ns_per_byte)
+            used = np.where(prior.known, used, told)
         observed_ns = np.maximum(self._observed_ns, prior.observed_ns)
         return LinkState(
             now_ns=now_ns,
             stay_ns=self._steady_ns
             + setting.usual_bytes * (self._ns_per_byte + self._more_ns_per_byte)
             + self._wait_ns,
-            utilisation=np.where(prior.known, self._expected.utilisation, found),
+            utilisation=used,
             loss=loss,
             observed_ns=np.minimum(observed_ns, now_ns),
             confidence=np.clip(confidence, 0.0, 1.0),
