@@ -115,7 +115,9 @@ def naive(
 @pytest.mark.parametrize("seed", range(6))
 def test_delays_are_the_naive_sums_step_after_step(seed):
     """Whatever changes from step to step: stations, weights, who is up, queues."""
-    network = drawn_network(Random(seed), transit=5, front_ends=5)
+    # The toy has several endpoints a group; few drawn ones do.
+    toy = seed == 0
+    network = scenarios.load("toy").network if toy else drawn_network(Random(seed), transit=5, front_ends=5)
     paths, random = paths_of(network), np.random.default_rng(seed)
     setting = RiskSetting(usual_bytes=USUAL, chunk_bytes=2_000, change_share=0.0, change_ns=0.0)
     risk = DeadlineRisk(network, paths, setting)
@@ -214,7 +216,7 @@ class Toy:
         self.weights = np.ones(self.paths.path_count, dtype=np.int32)
         self.minute = 0
 
-    def step(self, wait_s=None, used=None, down=(), **more) -> list[Decision]:
+    def step(self, wait_s=None, used=None, down=(), age_s=1, **more) -> list[Decision]:
         """Take a step a minute on, with these waits and utilisations by station."""
         self.minute += 1
         stations, now_ns = self.network.station_count, self.minute * MINUTE_NS
@@ -224,7 +226,7 @@ class Toy:
         for station, share in (used or {}).items():
             utilisation[station] = share
         up[list(down)] = False
-        observed = np.full(stations, now_ns - SECOND_NS, dtype=np.int64)
+        observed = np.full(stations, now_ns - age_s * SECOND_NS, dtype=np.int64)
         state = LinkState(
             now_ns, stay, utilisation, np.zeros(stations), observed, np.ones(stations), np.ones(stations, bool), up
         )
@@ -317,6 +319,15 @@ def test_busy_stations_are_told_after_some_steps_and_empty_pools_with_them():
     assert toy.step(used={station: 0.5}, pool_left=left) == []
     assert {one.reason for one in toy.step(pool_left=left)} == {Reason.STATION_IDLE}
     assert toy.alerts.active == []
+
+
+def test_a_step_that_saw_nothing_new_counts_for_nothing():
+    toy = Toy([-1], busy_steps=3)
+    assert toy.step(used={30: 0.99}) == []
+    for _ in range(5):
+        assert toy.step(used={30: 0.99}, age_s=(toy.minute * 60) + 1) == []
+    assert toy.step(used={30: 0.99}) == []
+    assert len(toy.step(used={30: 0.99})) == 1
 
 
 def test_pairs_without_a_live_way_are_told_first():
