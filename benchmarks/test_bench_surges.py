@@ -32,7 +32,7 @@ from traces.surges import parse_surge
 SETTING = DetectorSetting(5 * MINUTE_NS)
 WITHIN = 7
 # Set aside: constants were chosen on other seeds.
-SEED = 101
+SEED = 301
 
 
 def found_in(work: Watched, setting: DetectorSetting = SETTING) -> NDArray[np.bool_]:
@@ -78,7 +78,7 @@ def test_doublings(benchmark: BenchmarkFixture, series: int, weeks: int, means: 
 
 
 @pytest.mark.parametrize(
-    ("series", "steps"), [pytest.param(200, 50, id="200"), pytest.param(3080, 300, id="3080", marks=pytest.mark.heavy)]
+    ("series", "steps"), [pytest.param(200, 50, id="200"), pytest.param(3080, 48, id="3080", marks=pytest.mark.heavy)]
 )
 def test_against_river(benchmark: BenchmarkFixture, series: int, steps: int) -> None:
     drift = pytest.importorskip("river.drift")
@@ -118,7 +118,7 @@ def test_against_river(benchmark: BenchmarkFixture, series: int, steps: int) -> 
             len(detector.step(work.came[step], work.mean[step], work.deviation[step]).found) for step in range(steps)
         )
 
-    benchmark.pedantic(ours, setup=turn, rounds=4)
+    benchmark.pedantic(ours, setup=turn, rounds=12)
     points = series * steps
     peers = {name: median(times) for name, times in seconds.items()}
     benchmark.extra_info |= {

@@ -98,6 +98,7 @@ def prepare(
     *,
     seed: int = 0,
     setting: PlanSetting | None = None,
+    fit: Callable[..., Tides] = fit_tides,
     on_progress: Progress = lambda _stage, _done: None,
 ) -> Prepared:
     """Learn from a history and plan the slots of a grid.
@@ -112,6 +113,9 @@ def prepare(
         Hours to plan: none of them in the history.
     seed : int
     setting : PlanSetting, optional
+    fit : callable
+        Learns the tides, called as `fit_tides` is; `strategies.surges.recurring.fit_without_surges` leaves out surges
+        that came once.
     on_progress : callable, optional
         Told a name of `STAGES` and what share of it is done.
 
@@ -134,7 +138,7 @@ def prepare(
     on_progress("classes", 1.0)
     series, exchanges = demand_series(history, network, classes.relation_class, len(classes.classes))
     on_progress("tides", 0.0)
-    tides = fit_tides(history.grid, exchanges, group=series.demand_class, observed=history.observed, seed=seed)
+    tides = fit(history.grid, exchanges, group=series.demand_class, observed=history.observed, seed=seed)
     line_tides = None if lines is None else fit_line_tides(lines)
     on_progress("tides", 1.0)
     paths = choose_paths(space_of_network(network), platform_capacity(network), setting.paths)

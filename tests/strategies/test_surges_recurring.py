@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
 from made_tides import DAY, hours_from, made_history
 
+import scenarios
 from router_core.calendar import day_of
 from router_core.errors import BadInputError
+from router_core.time_grid import TimeGrid
+from router_core.units import HOUR_NS
+from strategies.static.prepare import prepare
 from strategies.surges.recurring import PastSurge, cells_of, fit_without_surges, past_surges, recurring
 from strategies.tides.fit import fit_tides
+from traces.generate import TraceGenerator, write_trace
+from traces.history import read_history
 
 SEEDS = pytest.mark.parametrize("seed", range(3))
 GRID = hours_from(date(2026, 3, 2), 70)
@@ -114,3 +121,20 @@ def test_hours_of_which_nothing_is_known_are_left_out():
         past_surges(made.grid, made.demand, made.mean[:-1])
     with pytest.raises(BadInputError, match=r"history\.demand"):
         past_surges(made.grid, -1.0 - made.demand, made.mean)
+
+
+def test_a_policy_can_be_prepared_without_what_surges_teach(tmp_path: Path) -> None:
+    platform, start = scenarios.load("toy"), datetime(2026, 3, 2)
+    path = tmp_path / "trace"
+    write_trace(
+        path, TraceGenerator(platform, start=start, span=timedelta(days=8), seed=5, exchanges_per_day=4_000, load=1.5)
+    )
+    calls = []
+
+    def fit(*args, **named):
+        calls.append(args[1].shape)
+        return fit_without_surges(*args, **named)
+
+    grid = TimeGrid(start + timedelta(days=8), HOUR_NS, 24)
+    made = prepare(platform.network, read_history([path], platform), None, grid, fit=fit)
+    assert calls == [(8 * 24, len(made.series))]
