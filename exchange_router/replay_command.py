@@ -22,9 +22,12 @@ from exchange_router.side_by_side import side_by_side
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from router_core.units import SECOND_NS
+from sim.clairvoyant import clairvoyant
+from sim.decision_log import write_decisions
 from sim.fault_file import read_faults
 from sim.faults import Fault
 from sim.plan_table import PlanTable, plan_table
+from sim.policy_folder import write_policies
 from sim.replay import DATA_PLANES, DEFAULT_DATA_PLANE, Replay
 from sim.replay import replay as replay_trace
 from sim.report import build
@@ -41,6 +44,7 @@ from sim.result_folder import (
 from sim.results import Provenance, Run, ScenarioTitle, network_table
 from sim.telemetry import TelemetryConfig
 from sim.world import WorldConfig
+from strategies.brain import Brain
 from strategies.registry import BRAINS, PREPARED_BRAINS, Preparation, make_brain
 from traces.reader import TraceReader
 from traces.validate import open_valid
@@ -48,6 +52,10 @@ from traces.validate import open_valid
 REPORT_FILE: Final = "report.html"
 TELEMETRY_S_MIN: Final = 0.001
 TELEMETRY_S_MAX: Final = 86_400.0
+# It is no brain, as it sees the trace before its time: a yardstick beside those that learn.
+CLAIRVOYANT: Final = "clairvoyant"
+LEARNED: Final = (*PREPARED_BRAINS, CLAIRVOYANT)
+NAMES: Final = (*BRAINS, *LEARNED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +80,12 @@ def replay(
     brain: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"One of {', '.join((*BRAINS, *PREPARED_BRAINS))}; may be repeated "
+            help=f"One of {', '.join(NAMES)}; may be repeated "
             f"(default: {', '.join(BRAINS)}, and static if prepared).  调度策略。"
         ),
     ] = None,
     prepared: Annotated[
-        Path | None, typer.Option(help="Brain file of `brain fit`, for static brains.  static 策略所需的学习文件。")
+        Path | None, typer.Option(help="Brain file of `brain fit`, for those that learn.  学习型策略所需的文件。")
     ] = None,
     data_plane: Annotated[
         str, typer.Option(help=f"One of {', '.join(DATA_PLANES)}.  数据面实现。")
@@ -155,6 +163,7 @@ def replay(
                     "stations",
                     "withheld",
                     "pools",
+                    "decisions",
                 }
             )
             for name, one in metrics.items()
@@ -168,12 +177,12 @@ def replay(
 def _check(brains: list[str], prepared: Path | None, data_plane: str, telemetry_s: float, out: Path) -> None:
     """Refuse what can be refused before minutes are spent."""
     for name in brains:
-        if name not in BRAINS and name not in PREPARED_BRAINS:
-            raise BadInputError("--brain", f"must be one of {', '.join((*BRAINS, *PREPARED_BRAINS))}", name)
-        if name in PREPARED_BRAINS and prepared is None:
+        if name not in NAMES:
+            raise BadInputError("--brain", f"must be one of {', '.join(NAMES)}", name)
+        if name in LEARNED and prepared is None:
             raise BadInputError("--brain", "needs --prepared with a file of `brain fit`", name)
-    if prepared is not None and not any(name in PREPARED_BRAINS for name in brains):
-        rule = f"must go with a brain that uses it, one of {', '.join(PREPARED_BRAINS)}"
+    if prepared is not None and not any(name in LEARNED for name in brains):
+        rule = f"must go with a brain that uses it, one of {', '.join(LEARNED)}"
         raise BadInputError("--prepared", rule, str(prepared))
     if data_plane not in DATA_PLANES:
         raise BadInputError("--data-plane", f"must be one of {', '.join(DATA_PLANES)}", data_plane)
@@ -219,7 +228,7 @@ def _work(job: Job, on_progress: Callable[[float], None]) -> Replay:
     return replay_trace(
         job.platform,
         job.trace,
-        make_brain(job.brain, job.platform.network, _preparation(job)),
+        _brain(job),
         seed=job.seed,
         data_plane=job.data_plane,
         config=job.config,
@@ -228,14 +237,16 @@ def _work(job: Job, on_progress: Callable[[float], None]) -> Replay:
     )
 
 
-def _preparation(job: Job) -> Preparation | None:
-    """Read the brain file where it is needed: in the worker, because arrays are dear to hand over."""
-    if job.prepared is None or job.brain not in PREPARED_BRAINS:
-        return None
+def _brain(job: Job) -> Brain:
+    """Make the brain where it is needed: in the worker, because arrays are dear to hand over."""
+    if job.prepared is None or job.brain not in LEARNED:
+        return make_brain(job.brain, job.platform.network)
     from exchange_router.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
 
     prepared = read_brain(job.prepared, job.platform).prepared
-    return Preparation(prepared.plan, prepared.classes, job.start)
+    if job.brain == CLAIRVOYANT:
+        return clairvoyant(job.platform, job.trace, prepared, start=job.start, seed=job.seed, config=job.config)
+    return make_brain(job.brain, job.platform.network, Preparation(prepared, job.start))
 
 
 def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay], plan: PlanTable | None) -> Path:
@@ -249,7 +260,9 @@ def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay], 
             write_station_slots(draft, name, [result.stations])
             write_pairs(draft, name, result.pairs)
             write_lines(draft, name, result.lines)
-            if plan is not None and name in PREPARED_BRAINS:
+            write_decisions(draft, name, result.decisions)
+            write_policies(draft, name, result.policies)
+            if plan is not None and name in LEARNED:
                 write_plan(draft, name, plan)
         write_run(draft, run)
         build(draft)

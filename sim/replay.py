@@ -17,10 +17,12 @@ from sim.data_plane import DataPlane
 from sim.faults import Fault
 from sim.metrics import summary
 from sim.pairs import pairs
+from sim.policy_table import PolicyTable
 from sim.reference_plane import ReferencePlane
 from sim.results import BrainMetrics, PairTable, StationSlots
 from sim.world import World, WorldConfig
 from strategies.brain import Brain
+from strategies.decision import Decision
 from traces.reader import TraceReader
 
 
@@ -41,12 +43,14 @@ DEFAULT_DATA_PLANE: Final = next(iter(DATA_PLANES))
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What one brain made of a trace, and what its telemetry told of the lines' other users."""
+    """What one brain made of a trace, what its telemetry told of the lines' other users, and what it decided."""
 
     metrics: BrainMetrics
     stations: StationSlots
     pairs: PairTable
     lines: LineHistory
+    decisions: tuple[Decision, ...]
+    policies: PolicyTable | None
 
 
 def replay(
@@ -112,4 +116,6 @@ def replay(
         record.series.rows,
         pairs(network, record.exchanges, done),
         record.lines,
+        record.decisions,
+        record.policies,
     )

@@ -33,6 +33,7 @@ from sim.front_end_desk import FrontEndDesk, Holding
 from sim.local_alternates import LivePlan
 from sim.other_users import OtherUsers
 from sim.particle_rounds import ParticleRounds
+from sim.policy_table import PolicyRecorder, PolicyTable
 from sim.pools import CloudPools, PoolUse
 from sim.series import Series, SeriesRecorder, Steered
 from sim.telemetry import Sampler, TelemetryConfig
@@ -53,7 +54,6 @@ from strategies.brain import (
 )
 from strategies.decision import Decision
 from strategies.line_monitor import LineMonitor
-from strategies.policy_record import PolicyRecord
 
 Control = Generator[simpy.Event, Any, None]
 
@@ -120,8 +120,8 @@ class Record:
         What the telemetry that arrived tells of the lines' other users.
     decisions : tuple of Decision
         The brain's log.
-    policies : tuple of PolicyRecord
-        What the brain kept of its policies.
+    policies : PolicyTable or None
+        What the brain kept of its policies; None: nothing.
     """
 
     exchanges: Exchanges
@@ -132,7 +132,7 @@ class Record:
     pools: tuple[PoolUse, ...]
     lines: LineHistory
     decisions: tuple[Decision, ...]
-    policies: tuple[PolicyRecord, ...]
+    policies: PolicyTable | None
 
 
 class World:
@@ -189,7 +189,7 @@ class World:
         self._plan: Plan | None = None
         self._known_up = np.ones(network.station_count, dtype=np.bool_)
         self._decisions: list[Decision] = []
-        self._policies: list[PolicyRecord] = []
+        self._policies = PolicyRecorder(network)
 
     def run(self, batches: Iterator[Exchanges]) -> Record:
         """Replay the trace's batches, which come in order of submission, until all is delivered or time is up.
@@ -217,7 +217,7 @@ class World:
             tuple(self._pools.use(now_ns)),
             self._monitor.history(),
             tuple(self._decisions),
-            tuple(self._policies),
+            self._policies.table(),
         )
 
     def _advance(self) -> int:
@@ -332,7 +332,7 @@ class World:
                 case LogDecision(decision):
                     self._decisions.append(decision)
                 case KeepRecord(record):
-                    self._policies.append(record)
+                    self._policies.keep(record)
 
     def _servers_start(self, delay_ns: int) -> Control:
         yield self._after(delay_ns, Rank.POOLS)

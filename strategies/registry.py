@@ -12,6 +12,7 @@ from router_core.errors import BadInputError
 from router_core.network import Network
 from strategies.baselines import ecmp, shortest_path
 from strategies.brain import Brain
+from strategies.dynamic.dynamic_brain import DynamicBrain
 from strategies.dynamic.matrix_dynamic import MatrixDynamicBrain
 from strategies.dynamic.matrix_probing import MatrixProbingBrain
 from strategies.matrix_baselines import ClairvoyantSplits, ReactiveBrain
@@ -19,18 +20,21 @@ from strategies.matrix_baselines import ecmp as matrix_ecmp
 from strategies.matrix_baselines import shortest_path as matrix_shortest_path
 from strategies.matrix_brain import Clairvoyant, MatrixBrain, MatrixSetting, ProbingBrain
 from strategies.static.matrix_plan import MatrixStaticBrain
+from strategies.static.prepare import Prepared
 from strategies.static.static_brain import StaticBrain
-from strategies.static.task_rules import Classifier
-from strategies.static.week_plan import WeekPlan
 
 BRAINS: Final[dict[str, Callable[[Network], Brain]]] = {
     "shortest-path": shortest_path,
     "ecmp": ecmp,
 }
 # They carry out what was prepared from a history.
-PREPARED_BRAINS: Final[dict[str, Callable[[Network, WeekPlan, Classifier, datetime], Brain]]] = {
-    "static": StaticBrain,
-    "static-no-holds": partial(StaticBrain, holds=False),
+PREPARED_BRAINS: Final[dict[str, Callable[[Network, Prepared, datetime], Brain]]] = {
+    "static": lambda network, prepared, start: StaticBrain(network, prepared.plan, prepared.classes, start),
+    "static-no-holds": lambda network, prepared, start: StaticBrain(
+        network, prepared.plan, prepared.classes, start, holds=False
+    ),
+    "dynamic": DynamicBrain,
+    "probing": partial(DynamicBrain, probing=True),
 }
 # The clairvoyant is no brain, and one that probes is told no matrix: made here, they are called in ways of their own.
 MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoyant | ProbingBrain]]] = {
@@ -46,10 +50,9 @@ MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoya
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """What a prepared brain carries out, and the local time of its run's instant 0, without a zone."""
+    """What a prepared brain goes by, and the local time of its run's instant 0, without a zone."""
 
-    plan: WeekPlan
-    classes: Classifier
+    prepared: Prepared
     start: datetime
 
 
@@ -61,7 +64,7 @@ def make_brain(name: str, network: Network, preparation: Preparation | None = No
         raise BadInputError("brain", f"must be one of {', '.join((*BRAINS, *PREPARED_BRAINS))}", name)
     if preparation is None:
         raise BadInputError("brain", "needs a preparation", name)
-    return PREPARED_BRAINS[name](network, preparation.plan, preparation.classes, preparation.start)
+    return PREPARED_BRAINS[name](network, preparation.prepared, preparation.start)
 
 
 def make_matrix_brain(name: str, setting: MatrixSetting) -> MatrixBrain | Clairvoyant | ProbingBrain:

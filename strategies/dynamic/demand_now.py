@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 import numpy as np
@@ -20,10 +20,13 @@ from strategies.surges.surge import Surge
 from strategies.tides.forecast import Forecast
 
 HOURS: Final = 24
+ONE_DAY: Final = timedelta(days=1)
 # Nothing was forecast: one exchange an hour says no more than that it can happen.
 RATE_MIN: Final = 1.0 / 3_600.0
 # Exchanges that the forecast of all that an end sends, or receives, of a class counts for.
 LEVEL_BELIEF: Final = 12.0
+# And while a surge is known that it is part of.
+SURGE_BELIEF: Final = 3.0
 
 
 class Forecaster(Protocol):
@@ -34,14 +37,60 @@ class Forecaster(Protocol):
         ...
 
 
+class DemandIndex:
+    """Where an exchange belongs: its series, or else its pair of groups.
+
+    Parameters
+    ----------
+    network : Network
+    classes : ClassModel
+    series : DemandSeries
+    paths : PathSet
+        Of ``space_of_network(network)``.
+    """
+
+    def __init__(self, network: Network, classes: ClassModel, series: DemandSeries, paths: PathSet) -> None:
+        self._network = network
+        self._classes = classes
+        self._series = series
+        self._pairs = paths.pair_count
+        self._pair = series.pairs_in(paths)
+        groups = len(network.groups)
+        self._pair_at = np.full(groups * groups, -1, dtype=np.intp)
+        self._pair_at[paths.source.astype(np.int64) * groups + paths.target] = np.arange(paths.pair_count)
+
+    @property
+    def series_count(self) -> int:
+        """Number of series D."""
+        return len(self._series)
+
+    def read(self, event: DemandReported) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return exchanges of each series, (D,), and exchanges and bytes of what no series knows, (2, pairs)."""
+        kind = self._classes.classify_relations(event.source, event.target, event.mode, event.kind, event.priority)
+        group, groups = self._network.node_group, len(self._network.groups)
+        source, target = group[event.source].astype(np.int64), group[event.target].astype(np.int64)
+        place = self._series.find(groups, source, target, kind)
+        known = place >= 0
+        count = np.bincount(place[known], event.exchanges[known], len(self._series)).astype(np.float64)
+        pair = self._pair_at[source[~known] * groups + target[~known]]
+        amounts = (event.exchanges[~known], event.payload_bytes[~known])
+        strange = np.stack([np.bincount(pair, amount, self._pairs) for amount in amounts]).astype(np.float64)
+        return count, strange
+
+    def by_pair(self, rates: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Exchanges and bytes a second of each pair of groups by the rates (D,) of the series, (2, pairs)."""
+        amounts = (rates, rates * self._series.mean_bytes)
+        return np.stack([np.bincount(self._pair, amount, self._pairs) for amount in amounts])
+
+
 class DemandNow:
     """Keeps the rate of every series, and of what no series knows.
 
     A series' rate is the mean of a gamma distribution: the forecast counts for `belief` exchanges, what was measured
     for as many as came, older ones for less (Gelman et al., Bayesian Data Analysis, section 2.6, with forgetting). So a
     thin series keeps to its forecast, and a thick one follows within minutes. What is expected of a thin one is raised
-    or lowered with what its source, and its target, send and receive of its class, where that can be told; and a surge
-    raises what is expected of all series that it concerns.
+    or lowered with what its source, and its target, send and receive of its class, where that can be told; while a
+    surge is known, at once.
 
     Parameters
     ----------
@@ -71,19 +120,13 @@ class DemandNow:
         memory_ns: int,
         belief: float,
     ) -> None:
-        self._network = network
-        self._classes = classes
-        self._series = series
+        self._index = DemandIndex(network, classes, series, paths)
         self._tides = tides
-        self._paths = paths
         self._midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
         self._offset_ns = round((start - self._midnight).total_seconds() * 1e6) * 1_000
         self._memory_s = memory_ns / SECOND_NS
         self._belief = belief
-        self._pair = series.pairs_in(paths)
         groups = len(network.groups)
-        self._pair_at = np.full(groups * groups, -1, dtype=np.intp)
-        self._pair_at[paths.source.astype(np.int64) * groups + paths.target] = np.arange(paths.pair_count)
         self._day: int | None = None
         self._hourly = np.zeros((HOURS + 2, len(series)))
         self._count = np.zeros(len(series))
@@ -95,14 +138,14 @@ class DemandNow:
         self._seconds = 0.0
         # Of relations that no series knows: exchanges and bytes by pair of groups.
         self._strange = np.zeros((2, paths.pair_count))
-        self._factor = np.ones(len(series))
+        self._belief_of_level = np.full(len(series), LEVEL_BELIEF)
 
     def expected(self, now_ns: int) -> NDArray[np.float64]:
         """Exchanges a second that were forecast of each series for now, (D,): linear between hours' middles."""
         at_ns = self._offset_ns + now_ns
         day = at_ns // DAY_NS
         if day != self._day:
-            begin = self._midnight + (day - 1) * _ONE_DAY
+            begin = self._midnight + (day - 1) * ONE_DAY
             # From the hour before midnight to the hour after the next one.
             hourly = self._tides.forecast(TimeGrid(begin, HOUR_NS, HOURS * 3)).mean
             self._hourly = hourly[HOURS - 1 : 2 * HOURS + 1] / 3_600.0
@@ -121,28 +164,22 @@ class DemandNow:
         self._strange *= keep
         middle_ns = event.observed_ns - event.window_ns // 2
         self._usual = keep * self._usual + self.expected(middle_ns) * window_s
-        kind = self._classes.classify_relations(event.source, event.target, event.mode, event.kind, event.priority)
-        group = self._network.node_group
-        source, target = group[event.source].astype(np.int64), group[event.target].astype(np.int64)
-        groups = len(self._network.groups)
-        place = self._series.find(groups, source, target, kind)
-        known = place >= 0
-        self._count += np.bincount(place[known], event.exchanges[known], len(self._series))
-        if not known.all():
-            pair = self._pair_at[source[~known] * groups + target[~known]]
-            for row, amount in enumerate((event.exchanges[~known], event.payload_bytes[~known])):
-                self._strange[row] += np.bincount(pair, amount, self._paths.pair_count)
+        count, strange = self._index.read(event)
+        self._count += count
+        self._strange += strange
 
     def follow(self, surges: Iterable[Surge]) -> None:
-        """Expect so many times as much of the series that surges concern; of several the largest counts."""
-        self._factor[:] = 1.0
+        """Let series that surges concern follow what is measured around them at once.
+
+        How much more it is, is not taken from the surge: within it, some classes and ends rise and others do not.
+        """
+        self._belief_of_level[:] = LEVEL_BELIEF
         for surge in surges:
-            self._factor[surge.series] = np.maximum(self._factor[surge.series], surge.factor)
+            self._belief_of_level[surge.series] = SURGE_BELIEF
 
     def rates(self, now_ns: int) -> NDArray[np.float64]:
         """Exchanges a second of each series now, (D,)."""
-        level = self._level()
-        prior = np.maximum(self.expected(now_ns), RATE_MIN) * np.maximum(level, self._factor)
+        prior = np.maximum(self.expected(now_ns), RATE_MIN) * self._level()
         return np.asarray((self._belief + self._count) / (self._belief / prior + self._seconds))
 
     def _level(self) -> NDArray[np.float64]:
@@ -150,15 +187,10 @@ class DemandNow:
         levels = []
         for end in self._end:
             count, usual = np.bincount(end, self._count, self._ends), np.bincount(end, self._usual, self._ends)
-            levels.append(((LEVEL_BELIEF + count) / (LEVEL_BELIEF + usual))[end])
+            levels.append((self._belief_of_level + count[end]) / (self._belief_of_level + usual[end]))
         return np.asarray(np.where(np.abs(np.log(levels[0])) > np.abs(np.log(levels[1])), *levels))
 
     def by_pair(self, rates: NDArray[np.float64], *, strange: bool = True) -> NDArray[np.float64]:
         """Exchanges and bytes a second of each pair of groups, (2, pairs), by default with what no series knows."""
-        pairs = self._paths.pair_count
-        amounts = (rates, rates * self._series.mean_bytes)
-        known = np.stack([np.bincount(self._pair, amount, pairs) for amount in amounts])
-        return np.asarray(known + (self._strange / max(self._seconds, 1.0) if strange else 0.0))
-
-
-_ONE_DAY: Final = datetime(2000, 1, 2) - datetime(2000, 1, 1)
+        known = self._index.by_pair(rates)
+        return known + self._strange / max(self._seconds, 1.0) if strange else known

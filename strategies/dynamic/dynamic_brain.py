@@ -20,6 +20,7 @@ from router_core.link_state import LinkState
 from router_core.network import Network
 from router_core.table.build import route_table
 from router_core.table.route_table import RouteTable
+from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS, SECOND_NS
 from strategies.brain import (
     Command,
@@ -43,6 +44,8 @@ from strategies.dynamic.patched_plan import PatchedPlan
 from strategies.dynamic.rerouting import Rerouted, Rerouting, Situation
 from strategies.dynamic.setting import DynamicSetting
 from strategies.dynamic.stations_now import StationsNow
+from strategies.guard.alerts import Alerts
+from strategies.guard.class_leads import class_leads
 from strategies.guard.ladder import TrustLadder
 from strategies.guard.telemetry_guard import TelemetryGuard
 from strategies.particles.probe_plan import ProbePlanner
@@ -52,10 +55,15 @@ from strategies.static.plan_in_time import PlanInTime
 from strategies.static.prepare import Prepared
 from strategies.static.static_brain import borrowing_commands
 from strategies.static.task_rules import TaskRules
-from strategies.surges.surge import Surge
+from strategies.surges.monitor import SurgeMonitor
+from strategies.surges.surge import Scope, Surge
+from strategies.tides.forecast import Forecast
 
 # What a surge raises is looked at by particles at these many stations at most.
 PROBED_MAX: Final = 40
+# Beyond so many days the same hours of the last of them are expected by who looks for surges.
+OUTLOOK_DAYS: Final = 15
+HOURS: Final = 24
 
 
 class DemandSource(Protocol):
@@ -78,6 +86,14 @@ class DemandSource(Protocol):
         ...
 
 
+class Foreknown(DemandSource, Protocol):
+    """Demand that is known before it comes, and what other users take now."""
+
+    def others(self, now_ns: int) -> NDArray[np.float64]:
+        """Share of each line that other users take, (L,)."""
+        ...
+
+
 class DynamicBrain:
     """`Brain` of the dynamic policy.
 
@@ -91,8 +107,8 @@ class DynamicBrain:
     probing : bool
         Whether test particles are sent; with them it goes by the name of ``probing``.
     setting : DynamicSetting, optional
-    demand : DemandSource, optional
-        What it goes by instead of what it measures.
+    foreknown : Foreknown, optional
+        What it goes by instead of what it measures: for a yardstick that knows more than a brain can.
 
     Raises
     ------
@@ -108,9 +124,10 @@ class DynamicBrain:
         *,
         probing: bool = False,
         setting: DynamicSetting | None = None,
-        demand: DemandSource | None = None,
+        foreknown: Foreknown | None = None,
     ) -> None:
-        self.name = "probing" if probing else "dynamic"
+        self.name = "clairvoyant" if foreknown is not None else "probing" if probing else "dynamic"
+        self._foreknown = foreknown
         self._setting = setting = setting or DynamicSetting()
         self._network = network
         self._in_time = PlanInTime(network, prepared.plan, start)
@@ -119,7 +136,7 @@ class DynamicBrain:
         self._series = prepared.series
         self._guard = TelemetryGuard(network)
         self._ladder = TrustLadder(Trust.PROBING if probing else Trust.DYNAMIC)
-        self._demand = demand or DemandNow(
+        self._demand: DemandSource = foreknown or DemandNow(
             network, prepared.classes, prepared.series, prepared.tides, plan.paths, start,
             memory_ns=setting.memory_ns, belief=setting.belief,
         )  # fmt: skip
@@ -132,6 +149,10 @@ class DynamicBrain:
         policies = [one.policy for one in prepared.classes.classes]
         self._pacing = Pacing(network, plan.paths, policies, setting)
         self._journal = Journal(network, self._lending, setting.cool_down_ns)
+        self._alerts = Alerts(network, plan.paths, class_leads(network, prepared.classes, plan.paths))
+        self._tides = prepared.tides
+        self._start = start
+        self._watch: SurgeMonitor | None = None
         self._surges: list[Surge] = []
         self._slot: int | None = None
         self._planned = np.zeros(len(self._lending.node), dtype=np.int32)
@@ -162,11 +183,17 @@ class DynamicBrain:
                 return self._begin_slot(event.now_ns)
             case DemandReported():
                 self._demand.observe(event)
+                return self._follow_surges(event)
             case TelemetryArrived():
                 self._observed_ns = event.observed_ns
                 self._stations.observe(event, self._borrowed())
                 self._links.observe_telemetry(event)
-                return [*self._control(event.now_ns), *self._send_round(event.now_ns)]
+                found = [] if self._watch is None else self._watch.observe_stations(event)
+                return [
+                    *self._surged(event.now_ns, found, of_stations=True),
+                    *self._control(event),
+                    *self._send_round(event.now_ns),
+                ]
             case StationsChanged():
                 return self._stations_changed(event)
             case ParticlesCollected():
@@ -204,10 +231,53 @@ class DynamicBrain:
             commands += self._lend(now_ns, np.zeros(self._network.station_count))
         return commands
 
+    # Surges.
+
+    def _follow_surges(self, event: DemandReported) -> list[Command]:
+        """Look for surges in what was accepted, and expect as much of those that go on as they show."""
+        if self._watch is None:
+            # The length of a report's window is known with the first one.
+            self._watch = SurgeMonitor(
+                self._network, self._classes, self._series, self._outlook(), self._start, window_ns=event.window_ns
+            )
+        found = self._watch.observe(event)
+        self._surges = [one for one in self._watch.active if one.scope is not Scope.STATION]
+        self._demand.follow(self._surges)
+        return self._surged(event.now_ns, found, of_stations=False)
+
+    def _outlook(self) -> Forecast:
+        """What is forecast from the run's first day on."""
+        midnight = self._start.replace(hour=0, minute=0, second=0, microsecond=0)
+        return self._tides.forecast(TimeGrid(midnight, HOUR_NS, HOURS * OUTLOOK_DAYS))
+
+    def _surged(self, now_ns: int, found: Sequence[Surge], *, of_stations: bool) -> list[Command]:
+        """Log surges that began or ended, and look at the ways that new ones take."""
+        over = (
+            []
+            if self._watch is None
+            else [one for one in self._watch.over if (one.scope is Scope.STATION) == of_stations]
+        )
+        commands = logged(self._journal.surges(now_ns, found, over))
+        stations = self._stations_of(found)
+        return [*commands, *self._look_at(stations, now_ns, Reason.SURGE)] if stations else commands
+
+    def _stations_of(self, surges: Sequence[Surge]) -> list[int]:
+        """Stations on the ways that surging series take, those first that most of it passes."""
+        if not surges or self._particles is None:
+            return []
+        raised = np.zeros(len(self._series))
+        for surge in surges:
+            raised[surge.series] = np.maximum(surge.factor - 1.0, 0.0)
+        more = self._demand.by_pair(raised * self._demand.rates(self._observed_ns), strange=False)
+        passing = self._rerouting.flows(more)[0]
+        found: list[int] = np.argsort(-passing, kind="stable")[: np.count_nonzero(passing)].tolist()
+        return found
+
     # One control step.
 
-    def _control(self, now_ns: int) -> list[Command]:
+    def _control(self, event: TelemetryArrived) -> list[Command]:
         """Do what the moment asks for, as far as it can be trusted."""
+        now_ns = event.now_ns
         if self._slot is None or self.trust is Trust.LAST_GOOD:
             return []
         steering = self.trust <= Trust.DYNAMIC
@@ -219,12 +289,21 @@ class DynamicBrain:
         commands = self._routed(now_ns, done)
         commands += self._lend(now_ns, work if steering else np.zeros(len(work)))
         commands += self._pace(now_ns, rates if steering else np.zeros(len(rates)), situation, done)
-        return commands
+        warnings = self._alerts.step(
+            self._state(now_ns),
+            self._rerouting.weights,
+            waiting=event.waiting,
+            available=situation.available,
+            pool_left=self._capacity.left(),
+        )
+        return [*commands, *logged(warnings)]
 
     def _situation(self, now_ns: int, rates: NDArray[np.float64]) -> Situation:
         """What is asked of the stations, and what they can give."""
         network, others = self._network, self._stations.others
-        if self.trust is Trust.PROBING:
+        if self._foreknown is not None:
+            others = self._foreknown.others(now_ns)
+        elif self.trust is Trust.PROBING:
             # Particles see what is left of a line sooner and better than counters do.
             state = self._state(now_ns)
             others = np.clip(state.utilisation[network.line_station] - self._stations.own, 0.0, 1.0)

@@ -197,6 +197,8 @@ class Rerouting:
                 listed, paths.pair_start, paths.path_start, paths.path_station, unit_load, situation.demand, curve,
                 home, loss, setting.return_step, load, shares,
             )  # fmt: skip
+        # What was taken away again and again may be less than nothing in the last digit.
+        np.maximum(load, 0.0, out=load)
         pairs = self._take(now_ns, before, shares)
         size = situation.demand[1][paths.path_pair]
         total = float(situation.demand[1].sum())
