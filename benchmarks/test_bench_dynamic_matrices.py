@@ -106,7 +106,11 @@ def surges(series: MatrixSeries, rate: float | None, paths: str, begin: np.datet
     rng = stream(seed, "surges")
     total = series.demand_mbps.sum(axis=1, dtype=np.float64) + series.demand_mbps.sum(axis=2, dtype=np.float64)
     nodes = np.flatnonzero(total.mean(axis=0) >= 0.5 * total.mean())
-    whole = (series.t_utc >= begin) & (series.t_utc < begin + DAYS - SURGE - AFTER)
+    length = int((SURGE + AFTER) / np.timedelta64(series.gap_s() or 1, "s"))
+    # Nothing is missing from the surge's begin on until it is over.
+    whole = np.zeros(len(series), dtype=bool)
+    whole[:-length] = series.t_utc[length:] - series.t_utc[:-length] == SURGE + AFTER
+    whole &= (series.t_utc >= begin) & (series.t_utc < begin + DAYS - SURGE - AFTER)
     found = []
     for node in rng.permutation(nodes)[:SURGES].tolist():
         start = int(rng.choice(np.flatnonzero(whole)))
