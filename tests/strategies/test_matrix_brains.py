@@ -12,22 +12,63 @@ from router_core.splits.split import Split
 from sim.evaluation.matrix_task import MatrixTask, matrix_task
 from strategies import steady_splits
 from strategies.matrix_baselines import EQUAL_PATHS_MAX
-from strategies.matrix_brain import Clairvoyant, IntervalStarted, MatrixObserved, MatrixSetting, SetShares
+from strategies.matrix_brain import (
+    Clairvoyant,
+    IntervalStarted,
+    MatrixObserved,
+    MatrixSetting,
+    ParticlesReturned,
+    ProbingBrain,
+    RoundStarted,
+    SendOver,
+    SetShares,
+)
 from strategies.registry import MATRIX_BRAINS, make_matrix_brain
 
 SEEDS = range(6)
-BRAINS = [name for name in MATRIX_BRAINS if name != "clairvoyant"]
+# By the one call that each contract has.
+CALLS = {"handle", "foresee", "probe"}
 
 
 def setting_of(task: MatrixTask, k: int = 4) -> MatrixSetting:
     return MatrixSetting(k_shortest(task.space, k), task.capacity, 0.001)
 
 
+def with_call(call: str) -> list[str]:
+    """Names of the table whose brains are called like that."""
+    setting = setting_of(matrix_task(drawn_series(0)))
+    return [name for name in MATRIX_BRAINS if hasattr(make_matrix_brain(name, setting), call)]
+
+
+TOLD, FORESEEING, PROBING = (with_call(call) for call in ("handle", "foresee", "probe"))
+
+
+def probed(brain: ProbingBrain, task: MatrixTask, rounds: int = 12) -> list[SetShares]:
+    """Every round's shares; its particles bring whatever the dice say, from microseconds to hours, and some nothing."""
+    rng = np.random.default_rng(5)
+    held: list[SetShares] = []
+    result = []
+    for number in range(rounds):
+        now_ns = number * task.interval_ns
+        commands = brain.probe(RoundStarted(now_ns, 10.0 ** rng.integers(0, 12)))
+        held += [command for command in commands if isinstance(command, SetShares)]
+        result.append(held[-1])
+        sent = [command.path for command in commands if isinstance(command, SendOver)]
+        path = np.concatenate((np.empty(0, dtype=np.int64), *sent))
+        assert ((path >= 0) & (path < held[-1].paths.path_count)).all()
+        delay_s = 10.0 ** rng.uniform(-6, 4) * rng.lognormal(0, 1, len(path))
+        delay_s[rng.random(len(path)) < 0.2] = np.nan
+        assert brain.probe(ParticlesReturned(now_ns + task.interval_ns, path, delay_s)) == []
+    return result
+
+
 def lived(name: str, task: MatrixTask, learned: int = 2) -> list[SetShares]:
-    """Every interval's shares of a new brain."""
+    """Every interval's shares of a new brain, or every round's."""
     brain = make_matrix_brain(name, setting_of(task))
     if isinstance(brain, Clairvoyant):
         return [brain.foresee(task.demand(index)) for index in range(len(task.series))]
+    if isinstance(brain, ProbingBrain):
+        return probed(brain, task)
     held: list[SetShares] = []
     result = []
     for index in range(len(task.series)):
@@ -62,13 +103,13 @@ def test_equal_events_give_equal_shares(name, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("name", BRAINS)
+@pytest.mark.parametrize("name", TOLD)
 def test_nothing_to_learn_from_is_no_obstacle(name, seed):
     task = matrix_task(drawn_series(seed))
     assert len(lived(name, task, learned=0)) == len(task.series)
 
 
-@pytest.mark.parametrize("name", MATRIX_BRAINS)
+@pytest.mark.parametrize("name", TOLD + FORESEEING)
 def test_a_pair_without_demand_keeps_its_split(name):
     """Two ways from a to b: 150 fill both, then the pair falls silent while the others go on."""
     demand = np.zeros((6, 3, 3))
@@ -86,14 +127,15 @@ def test_a_pair_without_demand_keeps_its_split(name):
         assert last[2].min() > 0.2
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_the_clairvoyant_is_told_apart_by_what_it_can_be_asked(seed):
-    """No other brain has the call by which a matrix is handed over early, and it has none for events."""
-    setting = setting_of(matrix_task(drawn_series(seed)))
-    for name in MATRIX_BRAINS:
-        brain = make_matrix_brain(name, setting)
-        assert isinstance(brain, Clairvoyant) == (name == "clairvoyant")
-        assert hasattr(brain, "handle") == (name != "clairvoyant")
+@pytest.mark.parametrize("name", MATRIX_BRAINS)
+def test_brains_are_told_apart_by_what_they_can_be_asked(name):
+    """One call each: no other has that by which a matrix is handed over early, and who probes none that takes one."""
+    brain = make_matrix_brain(name, setting_of(matrix_task(drawn_series(0))))
+    assert brain.name == name
+    [call] = [call for call in CALLS if hasattr(brain, call)]
+    assert call == {"clairvoyant": "foresee", "probing": "probe"}.get(name, "handle")
+    assert isinstance(brain, Clairvoyant) == (call == "foresee")
+    assert isinstance(brain, ProbingBrain) == (call == "probe")
 
 
 class Forgetful:
