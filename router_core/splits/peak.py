@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from router_core.errors import BadInputError
 from router_core.kernels.split_sweeps import fill_load, peak_sweeps
 from router_core.splits.churn import Descent, Swept
 from router_core.splits.open_paths import OpenPaths
@@ -37,6 +38,7 @@ class PeakSolver(SplitSolver):
         gap: float = GAP,
         start: NDArray[np.floating] | None = None,
         churn_max: float | None = None,
+        sweeps_max: int | None = None,
     ) -> Split:
         """Return shares whose peak is within `gap` of the least, and the bound that says so.
 
@@ -52,6 +54,9 @@ class PeakSolver(SplitSolver):
         churn_max : float, optional
             How much of all traffic may leave the open paths that it has in `start`, 0 .. 1. The bound then holds for
             splits within this limit.
+        sweeps_max : int, optional
+            Passes over the pairs at most, >= 0, and as many for each fee that a limit of churn tries, for who must
+            answer in time: the split is then the best one found, and its own gap says how good. 0 judges `start`.
 
         Raises
         ------
@@ -66,7 +71,7 @@ class PeakSolver(SplitSolver):
             gap,
             start,
             churn_max,
-            lambda held: peak_descent(self._open, values[None], NO_CHANCES, weight, held, gap),
+            lambda held: peak_descent(self._open, values[None], NO_CHANCES, weight, held, gap, sweeps_max),
         )
 
     def utilisation(
@@ -89,8 +94,12 @@ def peak_descent(
     weight: NDArray[np.float64],
     held: NDArray[np.float64],
     gap: float,
+    sweeps_most: int | None,
 ) -> Descent:
     """Prepare the descent for matrices (M, R, D): to the least mean peak, or without chances to the least worst."""
+    if sweeps_most is not None and sweeps_most < 0:
+        raise BadInputError("sweeps_max", "must not be negative", sweeps_most)
+    limit = SWEEPS_MAX if sweeps_most is None else sweeps_most
     tie = paths.tie(weight, TIE_PART * gap)
 
     def descent(begin: NDArray[np.float64], fee: float, sweeps_max: int | None) -> Swept:
@@ -111,7 +120,7 @@ def peak_descent(
             held,
             fee * weight if fee > 0 else NO_FEES,
             gap,
-            SWEEPS_MAX if sweeps_max is None else sweeps_max,
+            limit if sweeps_max is None else sweeps_max,
             shares,
         )
         return Swept(shares, value, bound, sweeps)

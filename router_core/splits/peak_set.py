@@ -29,6 +29,7 @@ class PeakSetSolver(SplitSolver):
         gap: float = GAP,
         start: NDArray[np.floating] | None = None,
         churn_max: float | None = None,
+        sweeps_max: int | None = None,
     ) -> Split:
         """Return the shares whose mean or worst peak is within `gap` of the least, and the bound that says so.
 
@@ -41,7 +42,7 @@ class PeakSetSolver(SplitSolver):
         weights : float (M,), optional
             Of each matrix in the mean, >= 0, not all 0; equal if not given. A matrix of weight 0 does not count, in the
             worst case neither.
-        gap, start, churn_max
+        gap, start, churn_max, sweeps_max
             As in `PeakSolver.solve`; churn counts the traffic of the mean matrix.
 
         Raises
@@ -61,5 +62,5 @@ class PeakSetSolver(SplitSolver):
             gap,
             start,
             churn_max,
-            lambda held: peak_descent(self._open, values, counted, weight, held, gap),
+            lambda held: peak_descent(self._open, values, counted, weight, held, gap, sweeps_max),
         )

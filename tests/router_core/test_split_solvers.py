@@ -237,6 +237,28 @@ def test_a_warm_start_keeps_what_is_good(seed: int) -> None:
     assert solver.solve(problem.demands[1], gap=GAP, start=first.shares).gap <= GAP
 
 
+@pytest.mark.parametrize("seed", SEEDS, ids=seed_ids)
+def test_few_sweeps_find_what_they_find_and_say_how_good_it_is(seed: int) -> None:
+    """No worse than where they began or than fewer sweeps were, and the bound holds all the same."""
+    problem = drawn_problem(seed)
+    exact = best_split_for_set(problem.paths, problem.unit_load, problem.demands, False, tie_by_cost=False)
+    solver = PeakSetSolver(problem.paths, problem.unit_load)
+    begin = solver.solve(problem.demands, sweeps_max=0)
+    whole = solver.solve(problem.demands, gap=GAP_OF_SETS)
+    before = begin.objective
+    for most in (0, 1, 2, 5, 1000):
+        split = solver.solve(problem.demands, gap=GAP_OF_SETS, start=begin.shares, sweeps_max=most)
+        check_shares(problem, split, exact)
+        assert split.sweeps <= most
+        assert split.lower_bound <= exact.objective * (1 + ROUNDING)
+        assert exact.objective * (1 - ROUNDING) <= split.objective <= before * (1 + ROUNDING)
+        before = split.objective
+    assert split.sweeps == whole.sweeps
+    assert split.shares.tolist() == whole.shares.tolist()
+    single = PeakSolver(problem.paths, problem.unit_load)
+    assert single.solve(problem.demand, sweeps_max=1).sweeps <= 1
+
+
 def test_a_wanted_gap_is_reached_exactly_where_the_fast_solver_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router_core.splits.peak.SWEEPS_MAX", 0)
     fast, fast_set = PeakSolver(two_ways(), [1.0, 1.0]), PeakSetSolver(two_ways(), [1.0, 1.0])
@@ -256,6 +278,7 @@ def refusals() -> list[tuple[str, str, object]]:
         ("start: must be of shape", "start", [1.0]),
         ("gap: must be positive", "gap", 0.0),
         ("start: must be given", "churn_max", 0.5),
+        ("sweeps_max: must not be negative", "sweeps_max", -1),
     ]
 
 
