@@ -137,12 +137,12 @@ def test_two_ways_by_hand():
 def test_no_decision_depends_on_its_own_matrix_or_a_later_one(name, seed):
     """Law 6 with a poisoned future: from t on everything is different, and nothing up to t notices."""
     series, poison = drawn_series(seed, steps=7), drawn_series(seed, steps=7).demand_mbps[::-1] * 3 + 7
-    for t in range(2, 7):
-        demand = np.concatenate((series.demand_mbps[:t], poison[t:]))
-        poisoned = replace(series, demand_mbps=demand)
-        for first in (0, 2):
-            chosen = Window(first, 7, np.arange(first, 7))
-            told, sham = (only(one, name, chosen=chosen) for one in (series, poisoned))
+    for first in (0, 2):
+        chosen = Window(first, 7, np.arange(first, 7))
+        told = only(series, name, chosen=chosen)
+        for t in range(2, 7):
+            demand = np.concatenate((series.demand_mbps[:t], poison[t:]))
+            sham = only(replace(series, demand_mbps=demand), name, chosen=chosen)
             until = t - first
             assert np.array_equal(figures(told)[:, :until], figures(sham)[:, :until], equal_nan=True)
             # Decided as t begins, so it is the same too: it changes as much, and comes from the same programme.
@@ -482,7 +482,8 @@ def test_the_sample_tells_brains_apart():
     """What the published series show, on a made one: the reference values' order, and one fast look at their size."""
     series = read_series(SAMPLE)
     chosen = window(series.t_utc, series.t_utc[48], count=12)
-    mean = {scores.brain: scores.ratio.mean() for scores in scores_of(series, chosen=chosen).brains}
+    names = ("clairvoyant", "reactive", "ecmp", "shortest-path")
+    mean = {scores.brain: scores.ratio.mean() for scores in scores_of(series, *names, chosen=chosen).brains}
     assert 1 - GAP <= mean["clairvoyant"] < 1.01
     assert 1.02 < mean["reactive"] < 1.12
     assert mean["reactive"] < min(mean["ecmp"], mean["shortest-path"]) < 1.5
