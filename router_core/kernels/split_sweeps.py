@@ -630,33 +630,44 @@ def delay_sweeps(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _marginal(path, pair, path_start, path_station, unit_load, demand, curve, load):  # type: ignore[no-untyped-def]
+def _slopes(load, curve):  # type: ignore[no-untyped-def]
+    """Slope of every station's cost."""
+    slope = np.empty(len(load))
+    for s in range(len(load)):
+        slope[s] = _delay(load[s], curve, s)[1]
+    return slope
+
+
+@njit(cache=True)
+def _marginal(path, pair, path_start, path_station, unit_load, demand, slope):  # type: ignore[no-untyped-def]
     """What the rest of the world and the pair itself would pay for one more share of a pair on a path."""
     total = 0.0
     for k in range(path_start[path], path_start[path + 1]):
         s = path_station[k]
-        _, slope, _ = _delay(load[s], curve, s)
         for r in range(len(unit_load)):
-            total += slope * unit_load[r, s] * demand[r, pair]
+            total += slope[s] * unit_load[r, s] * demand[r, pair]
     return total
 
 
 @njit(cache=True)
-def _moved(amount, pair, size, station, times, lose, unit_load, demand, load):  # type: ignore[no-untyped-def]
+def _moved(  # type: ignore[no-untyped-def]
+    amount, pair, size, station, times, lose, unit_load, demand, curve, load, slope
+):
     """Move `amount` of a pair's share between two paths that differ by the listed stations."""
     for k in range(size):
         s = station[k]
         sign = -amount if k < lose else amount
         for r in range(len(unit_load)):
             load[s] += sign * times[k] * unit_load[r, s] * demand[r, pair]
+        slope[s] = _delay(load[s], curve, s)[1]
 
 
 @njit(cache=True)
 def delay_moves(  # noqa: PLR0912 - one loop nest
     listed: NDArray[np.int64],
     pair_start: NDArray[np.int64],
-    path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
+    path_start: NDArray[np.uint64],
+    path_station: NDArray[np.uint32],
     open_path: NDArray[np.bool_],
     unit_load: NDArray[np.float64],
     demand: NDArray[np.float64],
@@ -677,8 +688,8 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
     listed : int64 (k,)
         Pairs, in the order in which they may move.
     pair_start : int64 (D + 1,)
-    path_start : int64 (P + 1,)
-    path_station : int32 (K,)
+    path_start : uint64 (P + 1,)
+    path_station : uint32 (K,)
     open_path : bool (P,)
         Paths that may be taken.
     unit_load : float64 (R, S)
@@ -705,9 +716,10 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
     stations = unit_load.shape[1]
     size_max = 0
     for path in range(len(shares)):
-        size_max = max(size_max, path_start[path + 1] - path_start[path])
+        size_max = max(size_max, np.int64(path_start[path + 1]) - np.int64(path_start[path]))
     visits = np.zeros(stations, np.int32)
     station, times = np.empty(2 * size_max, np.int64), np.empty(2 * size_max, np.int64)
+    slope = _slopes(load, curve)
     moved = 0
     for pair in listed:
         first, last = pair_start[pair], pair_start[pair + 1]
@@ -720,7 +732,7 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
                     if shares[path] > 0.0:
                         closed = path
                     continue
-                cost = _marginal(path, pair, path_start, path_station, unit_load, demand, curve, load)
+                cost = _marginal(path, pair, path_start, path_station, unit_load, demand, slope)
                 if cost < cheapest:
                     cheap, cheapest = path, cost
                 if shares[path] > 0.0 and cost > dearest:
@@ -730,7 +742,7 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
             if closed >= 0:
                 lose, size = _difference(closed, cheap, path_start, path_station, visits, station, times)
                 amount = shares[closed]
-                _moved(amount, pair, size, station, times, lose, unit_load, demand, load)
+                _moved(amount, pair, size, station, times, lose, unit_load, demand, curve, load, slope)
                 shares[cheap] += amount
                 shares[closed] = 0.0
                 changed = True
@@ -742,12 +754,12 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
             # Halve until what moves does not find its new path dearer than the one it left: convex, so this ends at
             # the balance or before it.
             for _halving in range(12):
-                _moved(amount, pair, size, station, times, lose, unit_load, demand, load)
-                there = _marginal(cheap, pair, path_start, path_station, unit_load, demand, curve, load)
-                here = _marginal(dear, pair, path_start, path_station, unit_load, demand, curve, load)
+                _moved(amount, pair, size, station, times, lose, unit_load, demand, curve, load, slope)
+                there = _marginal(cheap, pair, path_start, path_station, unit_load, demand, slope)
+                here = _marginal(dear, pair, path_start, path_station, unit_load, demand, slope)
                 if there <= here * (1.0 + gain_min):
                     break
-                _moved(-amount, pair, size, station, times, lose, unit_load, demand, load)
+                _moved(-amount, pair, size, station, times, lose, unit_load, demand, curve, load, slope)
                 amount *= 0.5
             else:
                 break
@@ -761,21 +773,24 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
 
 
 @njit(cache=True)
-def _carry(path, pair, amount, path_start, path_station, unit_load, demand, load):  # type: ignore[no-untyped-def]
+def _carry(  # type: ignore[no-untyped-def]
+    path, pair, amount, path_start, path_station, unit_load, demand, curve, load, slope
+):
     """Put `amount` of a pair's share on a path."""
     if amount != 0.0:
         for k in range(path_start[path], path_start[path + 1]):
             s = path_station[k]
             for r in range(len(unit_load)):
                 load[s] += amount * unit_load[r, s] * demand[r, pair]
+            slope[s] = _delay(load[s], curve, s)[1]
 
 
 @njit(cache=True)
 def delay_returns(
     listed: NDArray[np.int64],
     pair_start: NDArray[np.int64],
-    path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
+    path_start: NDArray[np.uint64],
+    path_station: NDArray[np.uint32],
     unit_load: NDArray[np.float64],
     demand: NDArray[np.float64],
     curve: NDArray[np.float64],
@@ -803,15 +818,17 @@ def delay_returns(
     int
         How many pairs moved.
     """
+    slope = _slopes(load, curve)
     moved = 0
     for pair in listed:
         first, last = pair_start[pair], pair_start[pair + 1]
         for path in range(first, last):
-            _carry(path, pair, step * (home[path] - shares[path]), path_start, path_station, unit_load, demand, load)
+            there = step * (home[path] - shares[path])
+            _carry(path, pair, there, path_start, path_station, unit_load, demand, curve, load, slope)
         # Judged at the loads after the step: who goes home to a busy station finds it so.
         here, there = 0.0, 0.0
         for path in range(first, last):
-            cost = _marginal(path, pair, path_start, path_station, unit_load, demand, curve, load)
+            cost = _marginal(path, pair, path_start, path_station, unit_load, demand, slope)
             here += shares[path] * cost
             there += (shares[path] + step * (home[path] - shares[path])) * cost
         if there <= here * (1.0 + loss_max):
@@ -821,66 +838,92 @@ def delay_returns(
         else:
             for path in range(first, last):
                 back = -step * (home[path] - shares[path])
-                _carry(path, pair, back, path_start, path_station, unit_load, demand, load)
+                _carry(path, pair, back, path_start, path_station, unit_load, demand, curve, load, slope)
     return moved
 
 
 @njit(cache=True)
-def path_costs(
-    path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
-    path_pair: NDArray[np.int32],
+def moving_gains(  # noqa: PLR0912 - one loop nest
+    pair_start: NDArray[np.int64],
+    path_start: NDArray[np.uint64],
+    path_station: NDArray[np.uint32],
+    open_path: NDArray[np.bool_],
+    marked: NDArray[np.bool_],
     price: NDArray[np.float64],
     demand: NDArray[np.float64],
-    marked: NDArray[np.bool_],
-    cost: NDArray[np.float64],
-    passes: NDArray[np.bool_],
-) -> None:
-    """Fill `cost` (P,) with what all of its pair's demand (R, D) would pay on each path at prices (R, S).
+    gain_min: float,
+    shares: NDArray[np.float64],
+    found: NDArray[np.int64],
+    gain: NDArray[np.float64],
+) -> int:
+    """Find the pairs that use a path over a `marked` station (S,) and would pay less on another; how many there are.
 
-    And `passes` (P,) with whether a path passes a station that is `marked` (S,).
+    Parameters
+    ----------
+    open_path : bool (P,)
+        Paths that may be taken.
+    price : float64 (R, S)
+        Of one unit of each component, finite, >= 0.
+    demand : float64 (R, D)
+    gain_min : float
+        They pay more than on their cheapest open path by more than this part of it.
+    shares : float64 (P,)
+    found : int64 (D,), gain : float64 (D,)
+        Written up to the count: the pairs, ascending, and what each would save if all of it took that path.
     """
-    for path in range(len(cost)):
-        total, found = 0.0, False
-        for r in range(len(price)):
-            amount = demand[r, path_pair[path]]
-            if amount > 0.0:
+    count = 0
+    for pair in range(len(pair_start) - 1):
+        caused, first, last = False, pair_start[pair], pair_start[pair + 1]
+        asked = 0.0
+        for r in range(len(demand)):
+            asked += demand[r, pair]
+        if asked <= 0.0:
+            continue
+        for path in range(first, last):
+            if shares[path] > 0.0:
+                for k in range(path_start[path], path_start[path + 1]):
+                    if marked[path_station[k]]:
+                        caused = True
+                        break
+        if not caused:
+            continue
+        paid, best = 0.0, np.inf
+        for path in range(first, last):
+            total = 0.0
+            for r in range(len(price)):
                 priced = 0.0
                 for k in range(path_start[path], path_start[path + 1]):
                     priced += price[r, path_station[k]]
-                total += amount * priced
-        for k in range(path_start[path], path_start[path + 1]):
-            if marked[path_station[k]]:
-                found = True
-                break
-        cost[path], passes[path] = total, found
+                total += demand[r, pair] * priced
+            paid += shares[path] * total
+            if open_path[path] and total < best:
+                best = total
+        if paid > best * (1.0 + gain_min) and paid > best:
+            found[count], gain[count] = pair, paid - best
+            count += 1
+    return count
 
 
 @njit(cache=True)
 def station_flows(
     pair_start: NDArray[np.int64],
-    path_start: NDArray[np.int64],
-    path_station: NDArray[np.int32],
+    path_start: NDArray[np.uint64],
+    path_station: NDArray[np.uint32],
     demand: NDArray[np.float64],
     shares: NDArray[np.float64],
     flow: NDArray[np.float64],
 ) -> None:
-    """Fill `flow` (S, R) with what of each of R demands, (D, R), passes each station."""
+    """Fill `flow` (S, 2) with what of a demand of two components, (2, D), passes each station."""
     flow[:] = 0.0
-    components = demand.shape[1]
-    amount = np.empty(components)
     for pair in range(len(pair_start) - 1):
-        asked = 0.0
-        for r in range(components):
-            asked += demand[pair, r]
-        if asked <= 0.0:
+        one, other = demand[0, pair], demand[1, pair]
+        if one + other <= 0.0:
             continue
         for path in range(pair_start[pair], pair_start[pair + 1]):
             share = shares[path]
             if share > 0.0:
-                for r in range(components):
-                    amount[r] = share * demand[pair, r]
+                # Two sums written out: a loop over components takes three times as long.
+                first, second = share * one, share * other
                 for k in range(path_start[path], path_start[path + 1]):
-                    station = path_station[k]
-                    for r in range(components):
-                        flow[station, r] += amount[r]
+                    flow[path_station[k], 0] += first
+                    flow[path_station[k], 1] += second

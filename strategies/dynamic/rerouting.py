@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.delay_cost import delay_cost
-from router_core.kernels.split_sweeps import delay_moves, delay_returns, path_costs, station_flows
+from router_core.kernels.split_sweeps import delay_moves, delay_returns, moving_gains, station_flows
 from router_core.network import Network
 from router_core.paths.path_set import PathSet
 from router_core.paths.platform_load import platform_unit_load
@@ -114,7 +114,11 @@ class Rerouting:
         self._lost_ns = np.full(paths.path_count, NEVER_NS, dtype=np.int64)
         self._returned_ns = NEVER_NS
         self._off: NDArray[np.bool_] = np.zeros(paths.pair_count, dtype=np.bool_)
-        self._connected = np.diff(paths.pair_start) > 0
+        # Kernels read unsigned indices faster.
+        self._path_start = paths.path_start.view(np.uint64)
+        self._path_station = paths.path_station.view(np.uint32)
+        self._found = np.empty(paths.pair_count, dtype=np.int64)
+        self._gain = np.empty(paths.pair_count)
 
     @property
     def is_away(self) -> NDArray[np.bool_]:
@@ -138,11 +142,9 @@ class Rerouting:
         return np.asarray(result)
 
     def flows(self, demand: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What of a demand (R, D) passes each station on the ways in force, (R, S)."""
+        """What of a demand (2, D), exchanges and bytes, passes each station on the ways in force, (2, S)."""
         flow = np.empty((self._network.station_count, len(demand)))
-        paths = self._paths
-        wanted = np.ascontiguousarray(demand.T)
-        station_flows(paths.pair_start, paths.path_start, paths.path_station, wanted, self.shares, flow)
+        station_flows(self._paths.pair_start, self._path_start, self._path_station, demand, self.shares, flow)
         return np.asarray(flow.T)
 
     @property
@@ -183,7 +185,7 @@ class Rerouting:
             none_free = np.bincount(paths.path_pair[free], minlength=paths.pair_count) == 0
             takes = free | (whole & none_free[paths.path_pair])
             left = delay_moves(
-                listed, paths.pair_start, paths.path_start, paths.path_station, takes, unit_load,
+                listed, paths.pair_start, self._path_start, self._path_station, takes, unit_load,
                 situation.demand, curve, setting.gain_min, setting.step_max if leave else 0.0, ROUNDS_MAX, load, shares,
             )  # fmt: skip
         returned = 0
@@ -194,7 +196,7 @@ class Rerouting:
             home = self.home / float(WEIGHT_TOTAL)
             loss = HOME_LOSS_MAX if leave else np.inf
             returned = delay_returns(
-                listed, paths.pair_start, paths.path_start, paths.path_station, unit_load, situation.demand, curve,
+                listed, paths.pair_start, self._path_start, self._path_station, unit_load, situation.demand, curve,
                 home, loss, setting.return_step, load, shares,
             )  # fmt: skip
         # What was taken away again and again may be less than nothing in the last digit.
@@ -245,21 +247,11 @@ class Rerouting:
         busy = load > setting.busy
         if not leave or not busy.any():
             return lost
-        cost, touched = np.empty(paths.path_count), np.empty(paths.path_count, dtype=np.bool_)
-        path_costs(paths.path_start, paths.path_station, paths.path_pair, price, demand, busy, cost, touched)
-        connected = self._connected
-        best = np.full(paths.pair_count, np.inf)
-        firsts = paths.pair_start[:-1][connected]
-        if not len(firsts):
-            return lost
-        best[connected] = np.minimum.reduceat(np.where(whole, cost, np.inf), firsts)
-        paid = np.zeros(paths.pair_count)
-        paid[connected] = np.add.reduceat(shares * cost, firsts)
-        caused = np.zeros(paths.pair_count, dtype=np.bool_)
-        caused[paths.path_pair[used & touched]] = True
-        gain = paid - best
-        movable = np.flatnonzero(caused & (paid > best * (1.0 + setting.gain_min)) & (gain > 0))
-        order = movable[np.argsort(-gain[movable], kind="stable")][: setting.pairs_max]
+        count = moving_gains(
+            paths.pair_start, self._path_start, self._path_station, whole, busy, price, demand, setting.gain_min,
+            shares, self._found, self._gain,
+        )  # fmt: skip
+        order = self._found[:count][np.argsort(-self._gain[:count], kind="stable")][: setting.pairs_max]
         return np.concatenate((lost, order[~np.isin(order, lost)])).astype(np.int64)
 
     def _without_cause(

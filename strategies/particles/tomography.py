@@ -100,6 +100,7 @@ class LinkStateEstimator:
         self._scale = SCALE_FIRST
         self._solved = False
         self._stale = False
+        self._state: LinkState | None = None
 
     @property
     def refused(self) -> Counter[str]:
@@ -114,6 +115,7 @@ class LinkStateEstimator:
     def sent(self, command: SendParticles, now_ns: int) -> None:
         """Take note of a round that sets out now; `BadInputError` if it cannot be."""
         self._log.sent(command, now_ns)
+        self._state = None
 
     def observe_changes(self, event: StationsChanged) -> None:
         """Take in that stations stopped or returned.
@@ -128,13 +130,14 @@ class LinkStateEstimator:
             rule = f"must lie in 0..{self._network.station_count - 1}"
             raise BadInputError("stations changed: station", rule, int(event.station[wrong[0]]))
         self._prior.changed(event.station, event.up, event.observed_ns)
+        self._state = None
 
     def observe_telemetry(self, event: TelemetryArrived) -> None:
         """Take in a sample; `BadInputError` if it is not of this network."""
         if not self._prior.observe(event):
             return
         self._expected = self._prior.expected()
-        self._stale = True
+        self._stale, self._state = True, None
 
     def observe_particles(self, event: ParticlesCollected) -> None:
         """Take in what was collected; `BadInputError` if its columns do not fit together."""
@@ -145,7 +148,7 @@ class LinkStateEstimator:
             at = np.repeat(rows, np.diff(known.start))
             came_ns = np.repeat(known.sent_ns + np.maximum(delay_ns, 0), np.diff(known.start))[at]
             np.maximum.at(self._observed_ns, known.station[at], came_ns)
-        self._stale = True
+        self._stale, self._state = True, None
 
     def _believed(self, known: SentRound, delay_ns: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say which of the newly come particles (n,) are believed, and count the others."""
@@ -181,6 +184,11 @@ class LinkStateEstimator:
         now_ns : int
             No earlier than anything that was taken in [ns].
         """
+        if self._state is None or self._state.now_ns != now_ns:
+            self._state = self._known_at(now_ns)
+        return self._state
+
+    def _known_at(self, now_ns: int) -> LinkState:
         self._log.forget(now_ns)
         window = window_of(list(self._log.rounds.values()), now_ns, self.setting.half_life_ns)
         if self._stale:
