@@ -111,6 +111,7 @@ class Rerouting:
         self._unit = platform_unit_load(network)
         self.home: NDArray[np.int32] = np.zeros(paths.path_count, dtype=np.int32)
         self.weights: NDArray[np.int32] = self.home.copy()
+        self._shares: NDArray[np.float64] | None = None
         self._lost_ns = np.full(paths.path_count, NEVER_NS, dtype=np.int64)
         self._returned_ns = NEVER_NS
         self._off: NDArray[np.bool_] = np.zeros(paths.pair_count, dtype=np.bool_)
@@ -131,6 +132,7 @@ class Rerouting:
         at_home = ~self._off[self._paths.path_pair]
         self.weights = np.where(at_home, home, self.weights).astype(np.int32)
         self.home = home
+        self._shares = None
         self._note_off()
 
     def unit_load(self, situation: Situation) -> NDArray[np.float64]:
@@ -150,7 +152,9 @@ class Rerouting:
     @property
     def shares(self) -> NDArray[np.float64]:
         """Shares (P,) in force."""
-        return np.asarray(self.weights / float(WEIGHT_TOTAL))
+        if self._shares is None:
+            self._shares = self.weights / float(WEIGHT_TOTAL)
+        return self._shares
 
     def step(self, now_ns: int, situation: Situation, *, leave: bool = True) -> Rerouted:
         """Do a control step.
@@ -289,7 +293,7 @@ class Rerouting:
         weights[snap] = self.home[snap]
         self._lost_ns[weights < self.weights] = now_ns
         changed = np.unique(paths.path_pair[rows[weights[rows] != self.weights[rows]]]).astype(np.int64)
-        self.weights = weights
+        self.weights, self._shares = weights, None
         self._note_off()
         return changed
 

@@ -117,13 +117,16 @@ class Alerts:
         self._lending = lending(network)
         if leads.occurs.shape[1] != paths.pair_count:
             raise BadInputError("class leads: occurs", f"must have {paths.pair_count} pairs", leads.occurs.shape[1])
-        self._risk = DeadlineRisk(network, paths, setting.risk)
         chunk = setting.risk.chunk_bytes
         self._chunk_bytes = leads.large_bytes if chunk == WHOLE else np.minimum(leads.large_bytes, chunk)
         lead = np.where(leads.lead_ns == NO_LEAD, np.inf, leads.lead_ns)
         self._from_ns, self._over_ns = setting.lead_share * lead, setting.lead_share_over * lead
         # Classes without a deadline have no cells.
         row, self._cell_pair = np.nonzero(leads.occurs & (leads.lead_ns != NO_LEAD)[:, None])
+        # Where no class with a deadline occurs, nobody asks how long it takes.
+        asked = np.zeros(paths.pair_count, dtype=np.bool_)
+        asked[self._cell_pair] = True
+        self._risk = DeadlineRisk(network, paths, setting.risk, asked)
         self._class_start = np.searchsorted(row, np.arange(len(leads.name) + 1))
         self._late_ns = np.zeros(len(row))
         self._at_risk = np.zeros(len(row), dtype=np.bool_)

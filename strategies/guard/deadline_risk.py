@@ -118,9 +118,17 @@ class DeadlineRisk:
     paths : PathSet
         Of ``space_of_network(network)``.
     setting : RiskSetting, optional
+    asked : bool (D,), optional
+        Pairs whose delays are asked for; all if not given. Of the others only `Delays.routed` is kept up.
     """
 
-    def __init__(self, network: Network, paths: PathSet, setting: RiskSetting | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        paths: PathSet,
+        setting: RiskSetting | None = None,
+        asked: NDArray[np.bool_] | None = None,
+    ) -> None:
         self._network = network
         self._paths = paths
         self._setting = setting or RiskSetting()
@@ -145,6 +153,7 @@ class DeadlineRisk:
         self._pair_of = code % max(paths.pair_count, 1)
         stations = np.arange(network.station_count + 1, dtype=np.int64)
         self._station_start = np.searchsorted(code, stations * paths.pair_count)
+        self._asked = np.ones(paths.pair_count, dtype=np.bool_) if asked is None else asked
         self._pairs = np.zeros((paths.pair_count, 4))
         self._worst = np.full(paths.pair_count, -1, dtype=np.int64)
         self._wait_ns = np.zeros(network.station_count)
@@ -204,10 +213,11 @@ class DeadlineRisk:
             live_paths(paths.path_start, paths.path_station, self._up | self._always, self._live)
             return everything
         concerned = np.zeros(paths.pair_count, dtype=np.bool_)
+        rerouted = concerned.copy()
         if not np.array_equal(up, self._up):
             self._up, before = up.copy(), self._live.copy()
             live_paths(paths.path_start, paths.path_station, self._up | self._always, self._live)
-            concerned[paths.path_pair[self._live != before]] = True
+            rerouted[paths.path_pair[self._live != before]] = True
         other = weights != self._weights
         if other.any():
             concerned[paths.path_pair[other]] = True
@@ -217,10 +227,10 @@ class DeadlineRisk:
         self._used[moved] = figures[moved]
         found = np.flatnonzero(moved).tolist()
         if len(found) > MANY * len(moved):
-            return np.arange(paths.pair_count, dtype=np.int64)
+            return np.flatnonzero(self._asked | rerouted)
         for station in found:
             concerned[self._pair_of[self._station_start[station] : self._station_start[station + 1]]] = True
-        return np.flatnonzero(concerned)
+        return np.flatnonzero(concerned & self._asked | rerouted)
 
     def bottlenecks(self, pairs: NDArray[np.integer]) -> NDArray[np.int32]:
         """Return the station where the exchanges of each of these pairs wait longest, by the last `delays`, (n,).
