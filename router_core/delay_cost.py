@@ -163,26 +163,49 @@ def delay_cost(
     BadInputError
         Naming the parameter, the rule and the value.
     """
-    stations = network.station_count
-    size = _checked("mean_bytes", mean_bytes, stations, lambda x: x >= 0, "not negative")
-    variation = _checked("squared_variation", squared_variation, stations, lambda x: x >= 0, "not negative")
-    bends = _checked("bend", bend, stations, lambda x: (x > 0) & (x < 1), "in (0, 1)")
-    per_byte_s = network.station_ps_per_byte * 1e-12
-    if available is not None:
-        left = _checked("available", available, network.line_count, lambda x: (x > 0) & (x <= 1), "in (0, 1]")
-        per_byte_s[network.line_station] /= left
-    by_size_s = size * per_byte_s
-    service_s = network.station_fixed_ns * 1e-9 + by_size_s
-    servers = network.station_servers.astype(np.float64)
-    waits = (1 + (by_size_s / service_s) ** 2 * variation) / 2
-    return DelayCost(
-        service_s=frozen(service_s, np.float64),
-        servers=frozen(servers, np.float64),
-        linear=frozen(servers * (1 + network.station_after_ns * 1e-9 / service_s), np.float64),
-        queue=frozen(np.where(network.station_discipline == Discipline.SHARING, 1.0, waits), np.float64),
-        power=frozen(np.sqrt(2 * (servers + 1)), np.float64),
-        bend=frozen(bends, np.float64),
-    )
+    costs = NetworkDelayCost(network, mean_bytes, squared_variation, bend=bend)
+    return costs.at(None if available is None else np.asarray(available, dtype=np.float64))
+
+
+class NetworkDelayCost:
+    """What the stations of a network cost, for who asks again and again as other users come and go.
+
+    Parameters, and what they raise, are those of `delay_cost`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        mean_bytes: NDArray[np.float64] | float,
+        squared_variation: NDArray[np.float64] | float,
+        *,
+        bend: NDArray[np.float64] | float = BEND,
+    ) -> None:
+        stations = network.station_count
+        size = _checked("mean_bytes", mean_bytes, stations, lambda x: x >= 0, "not negative")
+        self._variation = _checked("squared_variation", squared_variation, stations, lambda x: x >= 0, "not negative")
+        self._bend = frozen(_checked("bend", bend, stations, lambda x: (x > 0) & (x < 1), "in (0, 1)"), np.float64)
+        self._line = network.line_station
+        self._by_size_s = np.asarray(size * (network.station_ps_per_byte * 1e-12), dtype=np.float64)
+        self._fixed_s = np.asarray(network.station_fixed_ns * 1e-9, dtype=np.float64)
+        self._after_s = network.station_after_ns * 1e-9
+        self._servers = frozen(network.station_servers, np.float64)
+        self._shares = network.station_discipline == Discipline.SHARING
+        self._power = frozen(np.sqrt(2 * (self._servers + 1)), np.float64)
+
+    def at(self, available: NDArray[np.float64] | None) -> DelayCost:
+        """Return the cost where other users leave so much of each line, (L,) in (0, 1]; None: all of it."""
+        by_size_s = self._by_size_s.copy()
+        if available is not None:
+            left = _checked("available", available, len(self._line), lambda x: (x > 0) & (x <= 1), "in (0, 1]")
+            by_size_s[self._line] /= left
+        service_s: NDArray[np.float64] = self._fixed_s + by_size_s
+        waits = (1 + (by_size_s / service_s) ** 2 * self._variation) / 2
+        waits[self._shares] = 1.0
+        linear = self._servers * (1 + self._after_s / service_s)
+        for column in (service_s, linear, waits):
+            column.setflags(write=False)
+        return DelayCost(service_s, self._servers, linear, waits, self._power, self._bend)
 
 
 def _checked(

@@ -714,11 +714,9 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
         How many pairs moved.
     """
     stations = unit_load.shape[1]
-    size_max = 0
-    for path in range(len(shares)):
-        size_max = max(size_max, np.int64(path_start[path + 1]) - np.int64(path_start[path]))
+    room = 2 * int(np.diff(path_start).max()) if len(shares) > 0 else 0
     visits = np.zeros(stations, np.int32)
-    station, times = np.empty(2 * size_max, np.int64), np.empty(2 * size_max, np.int64)
+    station, times = np.empty(room, np.int64), np.empty(room, np.int64)
     slope = _slopes(load, curve)
     moved = 0
     for pair in listed:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.delay_cost import delay_cost
+from router_core.delay_cost import NetworkDelayCost
 from router_core.kernels.split_sweeps import delay_moves, delay_returns, moving_gains, station_flows
 from router_core.network import Network
 from router_core.paths.path_set import PathSet
@@ -109,6 +109,7 @@ class Rerouting:
         self._paths = paths
         self._setting = setting
         self._unit = platform_unit_load(network)
+        self._cost = NetworkDelayCost(network, MEAN_BYTES, SQUARED_VARIATION)
         self.home: NDArray[np.int32] = np.zeros(paths.path_count, dtype=np.int32)
         self.weights: NDArray[np.int32] = self.home.copy()
         self._shares: NDArray[np.float64] | None = None
@@ -168,9 +169,7 @@ class Rerouting:
         """
         paths, setting = self._paths, self._setting
         unit_load = self.unit_load(situation)
-        cost = delay_cost(
-            self._network, MEAN_BYTES, SQUARED_VARIATION, available=np.clip(situation.available, AVAILABLE_MIN, 1.0)
-        )
+        cost = self._cost.at(np.clip(situation.available, AVAILABLE_MIN, 1.0))
         curve = np.stack((cost.linear, cost.queue, cost.power, cost.bend))
         before = self.shares
         shares = before.copy()

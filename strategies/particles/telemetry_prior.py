@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.background import FRACTION_MAX
-from router_core.delay_cost import delay_cost
+from router_core.delay_cost import NetworkDelayCost
 from router_core.errors import BadInputError
 from router_core.link_state import NEVER_NS
 from router_core.network import Network
@@ -62,6 +62,7 @@ class TelemetryPrior:
         self._network = network
         self._setting = setting
         stations = network.station_count
+        self._cost = NetworkDelayCost(network, setting.usual_bytes, setting.squared_variation)
         self.refused: Counter[str] = Counter()
         self.observed_ns = np.full(stations, NEVER_NS, dtype=np.int64)
         self.known_up = np.ones(stations, dtype=np.bool_)
@@ -140,9 +141,7 @@ class TelemetryPrior:
         own = np.divide(share_sum, windows, out=np.zeros_like(windows), where=windows > 0)
         others = np.where(self._is_line, np.clip(used - own, 0.0, FRACTION_MAX), 0.0)
         load = np.clip((used - others) / (1 - others), 0.0, 1.0)
-        cost = delay_cost(
-            network, setting.usual_bytes, setting.squared_variation, available=1 - others[network.line_station]
-        )
+        cost = self._cost.at(1 - others[network.line_station])
         alone_s = cost.linear * cost.service_s / cost.servers
         wait_ns = (cost.stay_s(load) - alone_s).clip(0.0) * 1e9
         per_s = load * cost.servers / cost.service_s
