@@ -246,7 +246,7 @@ def _brain(job: Job) -> Brain:
     prepared = read_brain(job.prepared, job.platform).prepared
     if job.brain == CLAIRVOYANT:
         return clairvoyant(job.platform, job.trace, prepared, start=job.start, seed=job.seed, config=job.config)
-    return make_brain(job.brain, job.platform.network, Preparation(prepared, job.start))
+    return make_brain(job.brain, job.platform.network, Preparation(prepared, job.start, job.platform.transport))
 
 
 def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay], plan: PlanTable | None) -> Path:

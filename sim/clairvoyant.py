@@ -27,9 +27,9 @@ from strategies.static.prepare import Prepared
 from strategies.surges.surge import Surge
 from traces.reader import TraceReader
 
-# Demand is known as its mean over pieces of this length, and the piece now and the one after it count.
+# Demand is known as its mean over pieces of this length, and the piece now and the next ones count: six minutes.
 PIECE_NS: Final = 2 * MINUTE_NS
-PIECES: Final = 2
+PIECES: Final = 3
 
 
 class KnownDemand:
@@ -47,20 +47,21 @@ class KnownDemand:
 
     def __init__(self, platform: Platform, trace: Path, prepared: Prepared, *, seed: int, config: WorldConfig) -> None:
         self._index = DemandIndex(platform.network, prepared.classes, prepared.series, prepared.plan.paths)
-        self._pieces: list[tuple[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64]]] = []
+        self._pieces: list[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]] = []
         with TraceReader(trace) as reader:
             zone_start = reader.info.start
             rows = concatenate(list(reader.batches(platform)))
             edges = np.arange(0, reader.info.span_ns + PIECE_NS, PIECE_NS)
         place = rows.submitted_ns.searchsorted(edges)
         for first, last, end_ns in zip(place[:-1].tolist(), place[1:].tolist(), edges[1:].tolist(), strict=True):
-            count, strange = self._index.read(demand_report(rows[first:last], end_ns, end_ns, PIECE_NS))
-            came = np.flatnonzero(count)
-            self._pieces.append((came, count[came].astype(np.int64), strange))
+            known, strange = self._index.read(demand_report(rows[first:last], end_ns, end_ns, PIECE_NS))
+            came = np.flatnonzero(known[0])
+            self._pieces.append((came, known[:, came], strange))
         self._users = OtherUsers(platform.network, platform.background, zone_start, seed)
         self._step_ns = config.background_ns
         self._stepped_ns = -1
         self._strange = np.zeros((2, prepared.plan.paths.pair_count))
+        self._bytes_per_s = np.zeros(self._index.series_count)
 
     def observe(self, event: DemandReported) -> None:
         """Learn nothing from what it knew."""
@@ -72,16 +73,21 @@ class KnownDemand:
         """Exchanges a second of each series in this piece and the next, (D,)."""
         first = now_ns // PIECE_NS
         result = np.zeros(self._index.series_count)
+        self._bytes_per_s[:] = 0.0
         self._strange[:] = 0.0
         seconds = PIECES * PIECE_NS / SECOND_NS
-        for came, count, strange in self._pieces[first : first + PIECES]:
-            result[came] += count / seconds
+        for came, known, strange in self._pieces[first : first + PIECES]:
+            result[came] += known[0] / seconds
+            self._bytes_per_s[came] += known[1] / seconds
             self._strange += strange / seconds
         return result
 
     def by_pair(self, rates: NDArray[np.float64], *, strange: bool = True) -> NDArray[np.float64]:
-        """Exchanges and bytes a second of each pair of groups, (2, pairs), as of the instant last asked for."""
-        known = self._index.by_pair(rates)
+        """Exchanges and true bytes a second of each pair of groups, (2, pairs), as of the instant last asked for.
+
+        Of the series that have a rate here; those of others are left out.
+        """
+        known = self._index.by_pair(rates, np.where(rates > 0, self._bytes_per_s, 0.0))
         return known + self._strange if strange else known
 
     def others(self, now_ns: int) -> NDArray[np.float64]:
@@ -105,4 +111,4 @@ def clairvoyant(
         As of `KnownDemand`.
     """
     known = KnownDemand(platform, trace, prepared, seed=seed, config=config)
-    return DynamicBrain(platform.network, prepared, start, foreknown=known)
+    return DynamicBrain(platform.network, prepared, start, transport=platform.transport, foreknown=known)

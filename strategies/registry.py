@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from router_core.errors import BadInputError
 from router_core.network import Network
+from router_core.transport import Transport
 from strategies.baselines import ecmp, shortest_path
 from strategies.brain import Brain
 from strategies.dynamic.dynamic_brain import DynamicBrain
@@ -23,18 +24,37 @@ from strategies.static.matrix_plan import MatrixStaticBrain
 from strategies.static.prepare import Prepared
 from strategies.static.static_brain import StaticBrain
 
+
+@dataclass(frozen=True, eq=False)
+class Preparation:
+    """What a prepared brain goes by, the local time of its run's instant 0, without a zone, and how exchanges go."""
+
+    prepared: Prepared
+    start: datetime
+    transport: Transport = field(default_factory=Transport)
+
+
+def _static(network: Network, preparation: Preparation, *, holds: bool = True) -> Brain:
+    prepared = preparation.prepared
+    return StaticBrain(network, prepared.plan, prepared.classes, preparation.start, holds=holds)
+
+
+def _dynamic(network: Network, preparation: Preparation, *, probing: bool = False) -> Brain:
+    return DynamicBrain(
+        network, preparation.prepared, preparation.start, probing=probing, transport=preparation.transport
+    )
+
+
 BRAINS: Final[dict[str, Callable[[Network], Brain]]] = {
     "shortest-path": shortest_path,
     "ecmp": ecmp,
 }
 # They carry out what was prepared from a history.
-PREPARED_BRAINS: Final[dict[str, Callable[[Network, Prepared, datetime], Brain]]] = {
-    "static": lambda network, prepared, start: StaticBrain(network, prepared.plan, prepared.classes, start),
-    "static-no-holds": lambda network, prepared, start: StaticBrain(
-        network, prepared.plan, prepared.classes, start, holds=False
-    ),
-    "dynamic": DynamicBrain,
-    "probing": partial(DynamicBrain, probing=True),
+PREPARED_BRAINS: Final[dict[str, Callable[[Network, Preparation], Brain]]] = {
+    "static": _static,
+    "static-no-holds": partial(_static, holds=False),
+    "dynamic": _dynamic,
+    "probing": partial(_dynamic, probing=True),
 }
 # The clairvoyant is no brain, and one that probes is told no matrix: made here, they are called in ways of their own.
 MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoyant | ProbingBrain]]] = {
@@ -48,14 +68,6 @@ MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoya
 }
 
 
-@dataclass(frozen=True, eq=False)
-class Preparation:
-    """What a prepared brain goes by, and the local time of its run's instant 0, without a zone."""
-
-    prepared: Prepared
-    start: datetime
-
-
 def make_brain(name: str, network: Network, preparation: Preparation | None = None) -> Brain:
     """Return a new brain of that name; raise `BadInputError` if there is none, or if it lacks its preparation."""
     if name in BRAINS:
@@ -64,7 +76,7 @@ def make_brain(name: str, network: Network, preparation: Preparation | None = No
         raise BadInputError("brain", f"must be one of {', '.join((*BRAINS, *PREPARED_BRAINS))}", name)
     if preparation is None:
         raise BadInputError("brain", "needs a preparation", name)
-    return PREPARED_BRAINS[name](network, preparation.prepared, preparation.start)
+    return PREPARED_BRAINS[name](network, preparation)
 
 
 def make_matrix_brain(name: str, setting: MatrixSetting) -> MatrixBrain | Clairvoyant | ProbingBrain:

@@ -65,21 +65,26 @@ class DemandIndex:
         return len(self._series)
 
     def read(self, event: DemandReported) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return exchanges of each series, (D,), and exchanges and bytes of what no series knows, (2, pairs)."""
+        """Return exchanges and bytes of each series, (2, D), and of what no series knows, (2, pairs)."""
         kind = self._classes.classify_relations(event.source, event.target, event.mode, event.kind, event.priority)
         group, groups = self._network.node_group, len(self._network.groups)
         source, target = group[event.source].astype(np.int64), group[event.target].astype(np.int64)
         place = self._series.find(groups, source, target, kind)
         known = place >= 0
-        count = np.bincount(place[known], event.exchanges[known], len(self._series)).astype(np.float64)
+        columns = (event.exchanges, event.payload_bytes)
+        series = np.stack([np.bincount(place[known], one[known], len(self._series)) for one in columns])
         pair = self._pair_at[source[~known] * groups + target[~known]]
-        amounts = (event.exchanges[~known], event.payload_bytes[~known])
-        strange = np.stack([np.bincount(pair, amount, self._pairs) for amount in amounts]).astype(np.float64)
-        return count, strange
+        strange = np.stack([np.bincount(pair, one[~known], self._pairs) for one in columns])
+        return series.astype(np.float64), strange.astype(np.float64)
 
-    def by_pair(self, rates: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Exchanges and bytes a second of each pair of groups by the rates (D,) of the series, (2, pairs)."""
-        amounts = (rates, rates * self._series.mean_bytes)
+    def by_pair(
+        self, rates: NDArray[np.float64], bytes_per_s: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Exchanges and bytes a second of each pair of groups by those of the series, (D,) each; (2, pairs).
+
+        Exchanges are of each series' usual size where bytes are not given.
+        """
+        amounts = (rates, rates * self._series.mean_bytes if bytes_per_s is None else bytes_per_s)
         return np.stack([np.bincount(self._pair, amount, self._pairs) for amount in amounts])
 
 
@@ -164,8 +169,8 @@ class DemandNow:
         self._strange *= keep
         middle_ns = event.observed_ns - event.window_ns // 2
         self._usual = keep * self._usual + self.expected(middle_ns) * window_s
-        count, strange = self._index.read(event)
-        self._count += count
+        known, strange = self._index.read(event)
+        self._count += known[0]
         self._strange += strange
 
     def follow(self, surges: Iterable[Surge]) -> None:

@@ -21,6 +21,7 @@ from router_core.network import Network
 from router_core.table.build import route_table
 from router_core.table.route_table import RouteTable
 from router_core.time_grid import TimeGrid
+from router_core.transport import WHOLE, Transport
 from router_core.units import HOUR_NS, SECOND_NS
 from strategies.brain import (
     Command,
@@ -44,10 +45,11 @@ from strategies.dynamic.patched_plan import PatchedPlan
 from strategies.dynamic.rerouting import Rerouted, Rerouting, Situation
 from strategies.dynamic.setting import DynamicSetting
 from strategies.dynamic.stations_now import StationsNow
-from strategies.guard.alerts import Alerts
+from strategies.guard.alerts import Alerts, AlertSetting
 from strategies.guard.class_leads import class_leads
+from strategies.guard.deadline_risk import RiskSetting
 from strategies.guard.ladder import TrustLadder
-from strategies.guard.telemetry_guard import TelemetryGuard
+from strategies.guard.telemetry_guard import GuardSetting, TelemetryGuard
 from strategies.particles.probe_plan import ProbePlanner
 from strategies.particles.tomography import LinkStateEstimator
 from strategies.policy_record import PolicyRecord
@@ -106,6 +108,8 @@ class DynamicBrain:
         Local time of instant 0 of the run, without a zone.
     probing : bool
         Whether test particles are sent; with them it goes by the name of ``probing``.
+    transport : Transport, optional
+        How exchanges are carried; whole if not given.
     setting : DynamicSetting, optional
     foreknown : Foreknown, optional
         What it goes by instead of what it measures: for a yardstick that knows more than a brain can.
@@ -123,24 +127,26 @@ class DynamicBrain:
         start: datetime,
         *,
         probing: bool = False,
+        transport: Transport | None = None,
         setting: DynamicSetting | None = None,
         foreknown: Foreknown | None = None,
     ) -> None:
         self.name = "clairvoyant" if foreknown is not None else "probing" if probing else "dynamic"
         self._foreknown = foreknown
         self._setting = setting = setting or DynamicSetting()
+        transport = transport or Transport()
         self._network = network
         self._in_time = PlanInTime(network, prepared.plan, start)
         self._plan = plan = prepared.plan
         self._classes = prepared.classes
         self._series = prepared.series
-        self._guard = TelemetryGuard(network)
+        self._guard = TelemetryGuard(network, GuardSetting(chunk_bytes=transport.chunk_bytes))
         self._ladder = TrustLadder(Trust.PROBING if probing else Trust.DYNAMIC)
         self._demand: DemandSource = foreknown or DemandNow(
             network, prepared.classes, prepared.series, prepared.tides, plan.paths, start,
             memory_ns=setting.memory_ns, belief=setting.belief,
         )  # fmt: skip
-        self._stations = StationsNow(network)
+        self._stations = StationsNow(network, bulk_chunk_bytes(prepared, transport))
         self._links = LinkStateEstimator(network)
         self._particles = ProbePlanner(network, plan.paths) if probing else None
         self._rerouting = Rerouting(network, plan.paths, setting)
@@ -149,7 +155,12 @@ class DynamicBrain:
         policies = [one.policy for one in prepared.classes.classes]
         self._pacing = Pacing(network, plan.paths, policies, setting)
         self._journal = Journal(network, self._lending, setting.cool_down_ns)
-        self._alerts = Alerts(network, plan.paths, class_leads(network, prepared.classes, plan.paths))
+        self._alerts = Alerts(
+            network,
+            plan.paths,
+            class_leads(network, prepared.classes, plan.paths),
+            AlertSetting(risk=RiskSetting(chunk_bytes=transport.chunk_bytes)),
+        )
         self._tides = prepared.tides
         self._start = start
         self._watch: SurgeMonitor | None = None
@@ -448,3 +459,13 @@ class DynamicBrain:
         self._recorded_ns = now_ns
         weights = self._rerouting.weights.copy()
         return [KeepRecord(PolicyRecord(now_ns, reason, self.trust, self._plan.paths, weights, self._state(now_ns)))]
+
+
+def bulk_chunk_bytes(prepared: Prepared, transport: Transport) -> float:
+    """Mean size of the chunks that bulk travels in [bytes], byte by byte: it is bulk that waits where anything does."""
+    chunk = np.inf if transport.chunk_bytes == WHOLE else float(transport.chunk_bytes)
+    classes = prepared.classes.classes
+    bulk = [one for one in classes if one.policy.deferrable and one.bytes_share > 0] or list(classes)
+    sizes = np.array([min(one.mean_bytes, chunk) for one in bulk])
+    weight = np.array([one.bytes_share for one in bulk])
+    return float(sizes @ weight / weight.sum()) if weight.sum() > 0 else float(sizes.mean())

@@ -14,6 +14,7 @@ from router_core.paths.path_set import PathSet
 from router_core.units import SECOND_NS
 from strategies.brain import Handled
 from strategies.classes.class_model import PolicyTemplate
+from strategies.dynamic.hold_kernels import longest_holds
 from strategies.dynamic.setting import DynamicSetting
 from strategies.static.task_rules import Classifier, TaskRules, longest_hold_ns
 
@@ -23,6 +24,11 @@ SHARE_MIN: Final = 0.05
 HOLD_MIN_S: Final = 5.0
 # So much may wait in the network by itself.
 BACKLOG_S: Final = 20.0
+# Whoever is late anyway waits no longer than this.
+# A queue is reckoned with what is to spare now, and often sinks sooner: only beyond so many times what a task may wait
+# it counts as late.
+HOPELESS: Final = 3.0
+LAST_MAX_S: Final = 6 * 3_600.0
 
 
 class Pacing:
@@ -31,6 +37,9 @@ class Pacing:
     In each step a busy station's queue grows by what bulk asks of it and sinks by what it has to spare below the
     target; who comes now is held until those before it would be done. So front-ends keep what the network could not
     carry, urgent exchanges find it free, and nothing is let loose at once when a surge is over.
+
+    Where the queue is longer than a task may be held before its deadline, the task would be late whatever is done. It
+    is let go last, behind all that can still be in time: otherwise it would make them late too, one after the other.
 
     Parameters
     ----------
@@ -49,12 +58,11 @@ class Pacing:
         self.deferrable: NDArray[np.bool_] = np.array([one.deferrable for one in policies], dtype=np.bool_)
         self._hold_max_ns = np.array([one.hold_max_ns for one in policies], dtype=np.int64)
         self._queue_s = np.zeros(network.station_count)
-        # The paths that pass each station.
-        path = np.repeat(np.arange(paths.path_count), np.diff(paths.path_start))
-        self._path = path[np.argsort(paths.path_station, kind="stable")]
-        visits = np.bincount(paths.path_station, minlength=network.station_count)
-        self._first = np.concatenate(([0], np.cumsum(visits)))
+        self._last_s = np.zeros(network.station_count)
+        # Once a queue is that long, no class can be in time.
+        self._hopeless_s = HOPELESS * float(self._hold_max_ns.max(initial=0, where=self.deferrable)) / SECOND_NS
         self.hold_s: NDArray[np.float64] = np.zeros(network.station_count)
+        self.last_s: NDArray[np.float64] = np.zeros(network.station_count)
 
     def step(
         self, passed_s: float, bulk: NDArray[np.float64], rest: NDArray[np.float64], backlog_s: NDArray[np.float64]
@@ -72,31 +80,37 @@ class Pacing:
         """
         setting = self._setting
         spare = np.maximum(setting.pace_target - rest, setting.pace_min)
-        self._queue_s = np.maximum(self._queue_s + (bulk - spare) * passed_s, 0.0)
+        hopeless = self.hold_s >= self._hopeless_s
+        growth = (bulk - spare) * passed_s
+        queue = self._queue_s + np.where(hopeless, -spare * passed_s, growth)
+        # What is to spare beyond the queue is for those who are let go last.
+        last = self._last_s + np.where(hopeless, bulk * passed_s, 0.0) + np.minimum(queue, 0.0)
+        self._queue_s, self._last_s = np.maximum(queue, 0.0), np.maximum(last, 0.0)
         # A short queue in the network itself is no reason to hold anything.
         behind = self._queue_s + np.maximum(backlog_s - BACKLOG_S, 0.0)
         hold_s = behind / spare
         self.hold_s = np.where(hold_s >= HOLD_MIN_S, hold_s, 0.0)
+        self.last_s = np.where(self.hold_s > 0, np.minimum((behind + self._last_s) / spare, LAST_MAX_S), 0.0)
 
     def pair_hold_ns(self, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-        """How long bulk of each pair of groups is to wait, (pairs,), by the ways that it uses, shares (P,) [ns]."""
+        """How long bulk of each pair of groups is to wait on the ways that it uses, shares (P,); (2, pairs) [ns].
+
+        What can be in time, and what cannot.
+        """
         paths = self._paths
-        result = np.zeros(paths.pair_count, dtype=np.int64)
-        for station in np.flatnonzero(self.hold_s).tolist():
-            through = self._path[self._first[station] : self._first[station + 1]]
-            pairs = paths.path_pair[through[shares[through] >= SHARE_MIN]]
-            hold_ns = round(self.hold_s[station] * SECOND_NS)
-            result[pairs] = np.maximum(result[pairs], hold_ns)
-        return result
+        holds = np.rint(np.stack((self.hold_s, self.last_s), axis=1) * SECOND_NS).astype(np.int64)
+        result = np.empty((paths.pair_count, 2), dtype=np.int64)
+        start, station = paths.path_start.view(np.uint64), paths.path_station.view(np.uint32)
+        longest_holds(paths.pair_start, start, station, shares, SHARE_MIN, holds, result)
+        return result.T
 
     def rules(self, base: TaskRules | None, classes: Classifier, shares: NDArray[np.float64]) -> PacedRules | None:
         """Return how front-ends treat tasks until the next step, None if nothing is held beyond what the plan says."""
-        pair_hold_ns = self.pair_hold_ns(shares)
-        if not pair_hold_ns.any():
+        if not self.hold_s.any():
             return None
         groups = len(self._network.groups)
-        by_groups = np.zeros((groups, groups), dtype=np.int64)
-        by_groups[self._paths.source, self._paths.target] = pair_hold_ns
+        by_groups = np.zeros((2, groups, groups), dtype=np.int64)
+        by_groups[:, self._paths.source, self._paths.target] = self.pair_hold_ns(shares)
         return PacedRules(
             base,
             classes,
@@ -116,7 +130,8 @@ class PacedRules:
     base : TaskRules or None
         None: nothing is held by plan, and tasks travel as they came.
     classes : Classifier
-    pair_hold_ns : int64 (G, G)
+    pair_hold_ns : int64 (2, G, G)
+        Of tasks that can be in time, and of those that cannot.
     node_group : int32 (N,)
     hold_max_ns : int64 (C,)
     deferrable : bool (C,)
@@ -148,11 +163,15 @@ class PacedRules:
             handled = Handled(np.zeros(len(tasks), dtype=np.int64), tasks.priority)
         else:
             handled = self._base.handle_classes(tasks, first_id, kind)
-        hold_ns = self._pair_hold_ns[self._node_group[tasks.source], self._node_group[tasks.target]]
+        ends = self._node_group[tasks.source], self._node_group[tasks.target]
+        hold_ns = self._pair_hold_ns[0][ends]
         waits = np.flatnonzero(self._deferrable[kind] & (hold_ns > handled.hold_ns))
         if not len(waits):
             return handled
-        result = handled.hold_ns.copy()
         limit_ns = np.minimum(longest_hold_ns(tasks[waits], self._hold_of_lead), self._hold_max_ns[kind[waits]])
-        result[waits] = np.maximum(result[waits], np.minimum(hold_ns[waits], limit_ns))
+        in_time = hold_ns[waits] <= HOPELESS * limit_ns
+        last_ns = self._pair_hold_ns[1][ends][waits]
+        result = handled.hold_ns.copy()
+        held_ns = np.where(in_time, np.minimum(hold_ns[waits], limit_ns), np.maximum(last_ns, limit_ns))
+        result[waits] = np.maximum(result[waits], held_ns)
         return Handled(result, handled.priority)

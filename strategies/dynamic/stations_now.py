@@ -15,8 +15,6 @@ from strategies.line_monitor import others_share
 
 # An agent's noise is a few per cent, and others' use of a line changes within minutes.
 MEMORY_S: Final = 150.0
-# Of a chunk that waits; nobody counts the bytes of a queue.
-WAITING_BYTES: Final = 1e6
 
 
 class StationsNow:
@@ -25,6 +23,8 @@ class StationsNow:
     Parameters
     ----------
     network : Network
+    waiting_bytes : float
+        Mean size of chunks that wait: nobody counts the bytes of a queue.
 
     Attributes
     ----------
@@ -34,14 +34,14 @@ class StationsNow:
         Time that all servers of a station would take for what waits there [s].
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, waiting_bytes: float) -> None:
         self._network = network
         self._weight = 0.0
         self.others: NDArray[np.float64] = np.zeros(network.line_count)
         self.own: NDArray[np.float64] = np.zeros(network.line_count)
         self._work = np.zeros(network.station_count)
         self.backlog_s: NDArray[np.float64] = np.zeros(network.station_count)
-        self._service_s = server_time(network, 1.0, WAITING_BYTES)
+        self._service_s = server_time(network, 1.0, waiting_bytes)
 
     def observe(self, event: TelemetryArrived, borrowed: NDArray[np.integer]) -> None:
         """Take in a sample; `borrowed` (S,) servers are there beside the stations' own."""
