@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
+from scipy import stats
+
 import scenarios
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
+from sim.clairvoyant import clairvoyant
 from sim.replay import replay
-from strategies.registry import make_brain
+from sim.world import WorldConfig
+from strategies.registry import Preparation, make_brain
 from strategies.static.prepare import Prepared, prepare
 from strategies.static.slot_planner import PlanSetting
-from strategies.static.static_brain import StaticBrain
 from traces.generate import TraceGenerator, write_trace
 from traces.history import read_history
+from traces.surges import parse_surge
 
 # Seed of the history and of the world in which its last days were replayed for the lines; no judged trace has it.
 PAST_SEED = 77_001
 BASELINES = ("shortest-path", "ecmp")
 STATIC = ("static", "static-no-holds")
+CLAIRVOYANT = "clairvoyant"
 # What somebody sits and waits for.
 INTERACTIVE = ("query", "docking")
 
@@ -39,6 +46,8 @@ class Week:
         Judged days, days of history before them, and days at its end whose replay tells what others take of lines.
     load : float
     exchanges_per_day : int or None
+    surges : tuple of str
+        What strikes the judged days, as `traces.surges.parse_surge` reads it.
     """
 
     scenario: str
@@ -48,9 +57,10 @@ class Week:
     line_days: int
     load: float
     exchanges_per_day: int | None = None
+    surges: tuple[str, ...] = ()
 
     def trace(self, path: Path, begin: date, days: int, seed: int) -> Path:
-        """Generate a trace."""
+        """Generate a trace; the surges are those of the judged days."""
         platform = scenarios.load(self.scenario)
         generator = TraceGenerator(
             platform,
@@ -59,6 +69,7 @@ class Week:
             seed=seed,
             load=self.load,
             exchanges_per_day=self.exchanges_per_day,
+            surges=[parse_surge(text) for text in self.surges] if begin == self.begin else [],
         )
         write_trace(path, generator)
         return path
@@ -75,8 +86,8 @@ class Outcome:
     delivered: int
 
 
-def learn(week: Week, folder: Path) -> dict[str, Prepared]:
-    """Generate the history, replay its end under `ecmp` for the lines, and prepare the static policy of both kinds."""
+def learn(week: Week, folder: Path, kinds: Sequence[str] = STATIC) -> dict[str, Prepared]:
+    """Generate the history, replay its end under `ecmp` for the lines, and prepare the static policy of these kinds."""
     platform = scenarios.load(week.scenario)
     past = week.trace(folder / "past", week.begin - timedelta(days=week.past_days), week.past_days, PAST_SEED)
     # Streams are cut by date: the last days generated alone are the last days of the history.
@@ -86,17 +97,28 @@ def learn(week: Week, folder: Path) -> dict[str, Prepared]:
     grid = TimeGrid(history.grid.end, HOUR_NS, 24 * week.days)
     return {
         name: prepare(platform.network, history, lines, grid, seed=1, setting=PlanSetting(holds=name == "static"))
-        for name in STATIC
+        for name in kinds
     }
 
 
-def judge(week: Week, prepared: dict[str, Prepared], folder: Path, seeds: range) -> dict[str, list[Outcome]]:
-    """Replay each seed's week under all brains; two processes, which do not influence results."""
+def judge(
+    week: Week,
+    prepared: dict[str, Prepared],
+    folder: Path,
+    seeds: range,
+    names: Sequence[str] = (*BASELINES, *STATIC),
+) -> dict[str, list[Outcome]]:
+    """Replay each seed's week under all brains; two processes, which do not influence results.
+
+    A brain without a preparation of its own goes by that of ``static``.
+    """
     jobs = []
     for seed in seeds:
         trace = week.trace(folder / f"week-{seed}", week.begin, week.days, seed)
-        jobs += [(week, trace, name, prepared.get(name), seed) for name in (*BASELINES, *STATIC)]
-    found: dict[str, list[Outcome]] = {name: [] for name in (*BASELINES, *STATIC)}
+        for name in names:
+            by = None if name in BASELINES else prepared.get(name, prepared["static"])
+            jobs.append((week, trace, name, by, seed))
+    found: dict[str, list[Outcome]] = {name: [] for name in names}
     with ProcessPoolExecutor(2) as pool:
         for job, outcome in zip(jobs, pool.map(_judged, jobs), strict=True):
             found[job[2]].append(outcome)
@@ -108,9 +130,11 @@ def _judged(job: tuple[Week, Path, str, Prepared | None, int]) -> Outcome:
     platform = scenarios.load(week.scenario)
     if prepared is None:
         brain = make_brain(name, platform.network)
-    else:
+    elif name == CLAIRVOYANT:
         start = prepared.plan.grid.begin
-        brain = StaticBrain(platform.network, prepared.plan, prepared.classes, start, holds=name == "static")
+        brain = clairvoyant(platform, trace, prepared, start=start, seed=seed, config=WorldConfig())
+    else:
+        brain = make_brain(name, platform.network, Preparation(prepared, prepared.plan.grid.begin, platform.transport))
     metrics = replay(platform, trace, brain, seed=seed).metrics
     return Outcome(
         p99_s={mode: one.p99_ns / 1e9 for mode, one in metrics.completion.by_mode.items() if one.p99_ns is not None},
@@ -119,3 +143,17 @@ def _judged(job: tuple[Week, Path, str, Prepared | None, int]) -> Outcome:
         submitted=metrics.counts.submitted,
         delivered=metrics.counts.delivered,
     )
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """95 % confidence interval of the mean, by Student's t."""
+    mean, error = float(np.mean(values)), float(stats.sem(values))
+    low, high = stats.t.interval(0.95, len(values) - 1, mean, error) if error > 0 else (mean, mean)
+    return float(low), float(high)
+
+
+def figures(outcomes: list[Outcome]) -> dict[str, tuple[float, float, float]]:
+    """Mean and interval of each figure."""
+    columns = {f"p99_s.{mode}": [one.p99_s[mode] for one in outcomes] for mode in INTERACTIVE}
+    columns["missed_share"] = [one.missed / one.deadlines for one in outcomes]
+    return {name: (float(np.mean(column)), *interval(column)) for name, column in columns.items()}

@@ -11,11 +11,9 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from scipy import stats
-from static_week import BASELINES, INTERACTIVE, STATIC, Outcome, Week, judge, learn
+from static_week import BASELINES, STATIC, Week, figures, judge, learn
 
 # Monday 30 March to Sunday 5 April 2026: month-end on both of the first days, reports due on the next three, then a
 # holiday. At this load equal-cost routing fills its busiest lines in plain hours already.
@@ -25,20 +23,6 @@ SIZES = [
     pytest.param(SMALL, range(1, 3), id="small"),
     pytest.param(PROVINCE, range(501, 506), id="province", marks=pytest.mark.heavy),
 ]
-
-
-def interval(values: list[float]) -> tuple[float, float]:
-    """95 % confidence interval of the mean, by Student's t."""
-    mean, error = float(np.mean(values)), float(stats.sem(values))
-    low, high = stats.t.interval(0.95, len(values) - 1, mean, error) if error > 0 else (mean, mean)
-    return float(low), float(high)
-
-
-def figures(outcomes: list[Outcome]) -> dict[str, tuple[float, float, float]]:
-    """Mean and interval of each figure."""
-    columns = {f"p99_s.{mode}": [one.p99_s[mode] for one in outcomes] for mode in INTERACTIVE}
-    columns["missed_share"] = [one.missed / one.deadlines for one in outcomes]
-    return {name: (float(np.mean(column)), *interval(column)) for name, column in columns.items()}
 
 
 @pytest.mark.parametrize(("week", "seeds"), SIZES)
