@@ -925,3 +925,53 @@ def station_flows(
                 for k in range(path_start[path], path_start[path + 1]):
                     flow[path_station[k], 0] += first
                     flow[path_station[k], 1] += second
+
+
+@njit(cache=True)
+def two_flows(
+    pair_start: NDArray[np.int64],
+    path_start: NDArray[np.uint64],
+    path_station: NDArray[np.uint32],
+    demand: NDArray[np.float64],
+    part: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    flow: NDArray[np.float64],
+) -> None:
+    """Fill `flow` (S, 4) with the `station_flows` of a demand (2, D) and of a `part` of it (2, D), in one pass."""
+    flow[:] = 0.0
+    for pair in range(len(pair_start) - 1):
+        one, other = demand[0, pair], demand[1, pair]
+        if one + other <= 0.0:
+            continue
+        for path in range(pair_start[pair], pair_start[pair + 1]):
+            share = shares[path]
+            if share > 0.0:
+                first, second = share * one, share * other
+                third, fourth = share * part[0, pair], share * part[1, pair]
+                for k in range(path_start[path], path_start[path + 1]):
+                    flow[path_station[k], 0] += first
+                    flow[path_station[k], 1] += second
+                    flow[path_station[k], 2] += third
+                    flow[path_station[k], 3] += fourth
+
+
+@njit(cache=True)
+def shift_load(
+    pairs: NDArray[np.int64],
+    pair_start: NDArray[np.int64],
+    path_start: NDArray[np.uint64],
+    path_station: NDArray[np.uint32],
+    unit_load: NDArray[np.float64],
+    demand: NDArray[np.float64],
+    before: NDArray[np.float64],
+    after: NDArray[np.float64],
+    load: NDArray[np.float64],
+) -> None:
+    """Keep up the `load` (S,) of a demand (R, D) as these pairs go over from some shares (P,) to others."""
+    for pair in pairs:
+        for path in range(pair_start[pair], pair_start[pair + 1]):
+            more = after[path] - before[path]
+            if more != 0.0:
+                for k in range(path_start[path], path_start[path + 1]):
+                    for r in range(len(unit_load)):
+                        load[path_station[k]] += more * unit_load[r, path_station[k]] * demand[r, pair]

@@ -21,6 +21,7 @@ from strategies.tides.forecast import Forecast
 
 HOURS: Final = 24
 ONE_DAY: Final = timedelta(days=1)
+ONE_HOUR: Final = timedelta(hours=1)
 # Nothing was forecast: one exchange an hour says no more than that it can happen.
 RATE_MIN: Final = 1.0 / 3_600.0
 # Exchanges that the forecast of all that an end sends, or receives, of a class counts for.
@@ -132,8 +133,7 @@ class DemandNow:
         self._memory_s = memory_ns / SECOND_NS
         self._belief = belief
         groups = len(network.groups)
-        self._day: int | None = None
-        self._hourly = np.zeros((HOURS + 2, len(series)))
+        self._hourly: dict[int, NDArray[np.float64]] = {}
         self._count = np.zeros(len(series))
         # The same, as it was expected.
         self._usual = np.zeros(len(series))
@@ -144,21 +144,30 @@ class DemandNow:
         # Of relations that no series knows: exchanges and bytes by pair of groups.
         self._strange = np.zeros((2, paths.pair_count))
         self._belief_of_level = np.full(len(series), LEVEL_BELIEF)
+        self.prepare(0)
 
     def expected(self, now_ns: int) -> NDArray[np.float64]:
         """Exchanges a second that were forecast of each series for now, (D,): linear between hours' middles."""
         at_ns = self._offset_ns + now_ns
-        day = at_ns // DAY_NS
-        if day != self._day:
-            begin = self._midnight + (day - 1) * ONE_DAY
-            # From the hour before midnight to the hour after the next one.
-            hourly = self._tides.forecast(TimeGrid(begin, HOUR_NS, HOURS * 3)).mean
-            self._hourly = hourly[HOURS - 1 : 2 * HOURS + 1] / 3_600.0
-            self._day = day
+        hourly = self._of_day(at_ns // DAY_NS)
         place = (at_ns % DAY_NS) / HOUR_NS + 0.5
         low = int(place)
         weight = place - low
-        return np.asarray(self._hourly[low] * (1.0 - weight) + self._hourly[low + 1] * weight)
+        return np.asarray(hourly[low] * (1.0 - weight) + hourly[low + 1] * weight)
+
+    def prepare(self, now_ns: int) -> None:
+        """Forecast what the next hour may ask for, so that no control step waits for it."""
+        for at_ns in (now_ns, now_ns + HOUR_NS):
+            self._of_day((self._offset_ns + at_ns) // DAY_NS)
+
+    def _of_day(self, day: int) -> NDArray[np.float64]:
+        """Exchanges a second from the hour before midnight to the hour after the next one, (HOURS + 2, D)."""
+        if day not in self._hourly:
+            begin = self._midnight + day * ONE_DAY - ONE_HOUR
+            hourly = self._tides.forecast(TimeGrid(begin, HOUR_NS, HOURS + 2)).mean / 3_600.0
+            # Windows that end today may begin yesterday.
+            self._hourly = {one: known for one, known in self._hourly.items() if one >= day - 1} | {day: hourly}
+        return self._hourly[day]
 
     def observe(self, event: DemandReported) -> None:
         """Take in what was accepted in a window."""

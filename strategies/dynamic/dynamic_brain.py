@@ -18,8 +18,6 @@ from router_core.errors import BadInputError
 from router_core.lending import lending
 from router_core.link_state import LinkState
 from router_core.network import Network
-from router_core.table.build import route_table
-from router_core.table.route_table import RouteTable
 from router_core.time_grid import TimeGrid
 from router_core.transport import WHOLE, Transport
 from router_core.units import HOUR_NS, SECOND_NS
@@ -41,7 +39,7 @@ from strategies.dynamic.capacity import Capacity
 from strategies.dynamic.demand_now import DemandNow
 from strategies.dynamic.journal import Journal, logged
 from strategies.dynamic.pacing import Pacing
-from strategies.dynamic.patched_plan import PatchedPlan
+from strategies.dynamic.patched_plan import PatchedPlan, PathPlan, PathPlans
 from strategies.dynamic.rerouting import Rerouted, Rerouting, Situation
 from strategies.dynamic.setting import DynamicSetting
 from strategies.dynamic.stations_now import StationsNow
@@ -163,12 +161,15 @@ class DynamicBrain:
         )
         self._tides = prepared.tides
         self._start = start
+        # Whatever takes long is done now, and no control step waits for it.
+        self._ahead = self._outlook()
         self._watch: SurgeMonitor | None = None
         self._surges: list[Surge] = []
         self._slot: int | None = None
         self._planned = np.zeros(len(self._lending.node), dtype=np.int32)
         self._away: dict[tuple[int, int], tuple[int, ...]] = {}
-        self._table: RouteTable | None = None
+        self._plans = PathPlans(network, plan.paths)
+        self._table: PathPlan | None = None
         self._rules: TaskRules | None = None
         self._paced = False
         self._stepped_ns = 0
@@ -218,12 +219,14 @@ class DynamicBrain:
         slot = self._in_time.slot(now_ns)
         first = self._slot is None
         self._planned = self._in_time.servers(now_ns)
+        if isinstance(self._demand, DemandNow):
+            self._demand.prepare(now_ns)
         if slot == self._slot:
             return []
         before = self._rerouting.weights
         try:
             changed = self._table is None or not np.array_equal(self._plan.weights[slot], self._rerouting.home)
-            table = route_table(self._network, self._in_time.split(slot)) if changed else self._table
+            table = self._plans.plan(self._plan.shares(slot)) if changed else self._table
         except BadInputError:
             return logged(self._ladder.plan(now_ns, good=False))
         commands = logged(self._ladder.plan(now_ns, good=True))
@@ -249,7 +252,7 @@ class DynamicBrain:
         if self._watch is None:
             # The length of a report's window is known with the first one.
             self._watch = SurgeMonitor(
-                self._network, self._classes, self._series, self._outlook(), self._start, window_ns=event.window_ns
+                self._network, self._classes, self._series, self._ahead, self._start, window_ns=event.window_ns
             )
         found = self._watch.observe(event)
         self._surges = [one for one in self._watch.active if one.scope is not Scope.STATION]
@@ -293,13 +296,15 @@ class DynamicBrain:
             return []
         steering = self.trust <= Trust.DYNAMIC
         rates = self._demand.rates(now_ns)
-        situation = self._situation(now_ns, rates)
+        deferrable = self._pacing.deferrable[self._series.demand_class] & steering
+        bulk = self._demand.by_pair(np.where(deferrable, rates, 0.0), strange=False)
+        situation = self._situation(now_ns, rates, bulk)
         done = self._rerouting.step(now_ns, situation, leave=steering)
         servers = self._network.station_servers + situation.borrowed
         work = np.maximum(done.load, self._stations.busy(servers) + situation.backlog) * servers
         commands = self._routed(now_ns, done)
         commands += self._lend(now_ns, work if steering else np.zeros(len(work)))
-        commands += self._pace(now_ns, rates if steering else np.zeros(len(rates)), situation, done)
+        commands += self._pace(now_ns, situation, done)
         warnings = self._alerts.step(
             self._state(now_ns),
             self._rerouting.weights,
@@ -309,7 +314,9 @@ class DynamicBrain:
         )
         return [*commands, *logged(warnings)]
 
-    def _situation(self, now_ns: int, rates: NDArray[np.float64]) -> Situation:
+    def _situation(
+        self, now_ns: int, rates: NDArray[np.float64], bulk: NDArray[np.float64] | None = None
+    ) -> Situation:
         """What is asked of the stations, and what they can give."""
         network, others = self._network, self._stations.others
         if self._foreknown is not None:
@@ -319,7 +326,7 @@ class DynamicBrain:
             state = self._state(now_ns)
             others = np.clip(state.utilisation[network.line_station] - self._stations.own, 0.0, 1.0)
         backlog = self._stations.backlog_s * SECOND_NS / self._setting.drain_ns
-        return Situation(self._demand.by_pair(rates), 1.0 - others, self._borrowed(), backlog, self._guard.up)
+        return Situation(self._demand.by_pair(rates), 1.0 - others, self._borrowed(), backlog, self._guard.up, bulk)
 
     def _routed(self, now_ns: int, done: Rerouted, reason: Reason | None = None) -> list[Command]:
         """Let new weights be in force, if any changed."""
@@ -366,20 +373,17 @@ class DynamicBrain:
         )
         return [*borrowing_commands(self._lending.node, before, after), *logged(decisions)]
 
-    def _pace(self, now_ns: int, rates: NDArray[np.float64], situation: Situation, done: Rerouted) -> list[Command]:
+    def _pace(self, now_ns: int, situation: Situation, done: Rerouted) -> list[Command]:
         """Hold bulk back at front-ends for stations that cannot take it now."""
         passed_s, self._stepped_ns = (now_ns - self._stepped_ns) / SECOND_NS, now_ns
-        deferrable = self._pacing.deferrable[self._series.demand_class]
-        bulk_demand = self._demand.by_pair(np.where(deferrable, rates, 0.0), strange=False)
-        shares = self._rerouting.shares
-        bulk = (self._rerouting.unit_load(situation) * self._rerouting.flows(bulk_demand)).sum(axis=0)
-        rest = np.maximum(done.load - situation.backlog - bulk, 0.0)
-        self._pacing.step(passed_s, bulk, rest, self._stations.backlog_s)
-        rules = self._pacing.rules(self._rules, self._classes, shares)
+        assert situation.part is not None, "bulk is told of"
+        rest = np.maximum(done.load - situation.backlog - done.part, 0.0)
+        self._pacing.step(passed_s, done.part, rest, self._stations.backlog_s)
+        rules = self._pacing.rules(self._rules, self._classes, self._rerouting.shares)
         changed = rules is not None or self._paced
         self._paced = rules is not None
         decisions = self._journal.holds(
-            now_ns, self._observed_ns, self._pacing.hold_s, float(bulk_demand[1].sum()), surging=bool(self._surges)
+            now_ns, self._observed_ns, self._pacing.hold_s, float(situation.part[1].sum()), surging=bool(self._surges)
         )
         return [*([SetHandling(rules or self._rules)] if changed else []), *logged(decisions)]
 

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.delay_cost import NetworkDelayCost
-from router_core.kernels.split_sweeps import delay_moves, delay_returns, moving_gains, station_flows
+from router_core.kernels.split_sweeps import (
+    delay_moves,
+    delay_returns,
+    moving_gains,
+    shift_load,
+    station_flows,
+    two_flows,
+)
 from router_core.network import Network
 from router_core.paths.path_set import PathSet
 from router_core.paths.platform_load import platform_unit_load
@@ -43,6 +50,8 @@ class Situation:
     backlog : float64 (S,)
         Utilisation that working off what waits at each station takes.
     up : bool (S,)
+    part : float64 (2, D), optional
+        A part of the demand whose own utilisation is asked for.
     """
 
     demand: NDArray[np.float64]
@@ -50,6 +59,7 @@ class Situation:
     borrowed: NDArray[np.integer]
     backlog: NDArray[np.float64]
     up: NDArray[np.bool_]
+    part: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +80,8 @@ class Rerouted:
         Delay that arises in a second, summed over all chunks [s].
     load : float64 (S,)
         Utilisation after the step, backlogs included.
+    part : float64 (S,)
+        Utilisation by the part of the demand that was asked for, after the step; 0 if none was.
     """
 
     pairs: NDArray[np.int64]
@@ -81,6 +93,7 @@ class Rerouted:
     delay_before_s: float
     delay_s: float
     load: NDArray[np.float64]
+    part: NDArray[np.float64]
 
 
 class Rerouting:
@@ -150,6 +163,14 @@ class Rerouting:
         station_flows(self._paths.pair_start, self._path_start, self._path_station, demand, self.shares, flow)
         return np.asarray(flow.T)
 
+    def _both_flows(
+        self, demand: NDArray[np.float64], part: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Flows of a demand and of a part of it at once, (2, S) each: paths are read from memory once."""
+        flow = np.empty((self._network.station_count, 4))
+        two_flows(self._paths.pair_start, self._path_start, self._path_station, demand, part, self.shares, flow)
+        return np.asarray(flow.T[:2]), np.asarray(flow.T[2:])
+
     @property
     def shares(self) -> NDArray[np.float64]:
         """Shares (P,) in force."""
@@ -173,7 +194,12 @@ class Rerouting:
         curve = np.stack((cost.linear, cost.queue, cost.power, cost.bend))
         before = self.shares
         shares = before.copy()
-        load = (unit_load * self.flows(situation.demand)).sum(axis=0) + situation.backlog
+        if situation.part is None:
+            flows, flows_of_part = self.flows(situation.demand), np.zeros_like(unit_load)
+        else:
+            flows, flows_of_part = self._both_flows(situation.demand, situation.part)
+        load = (unit_load * flows).sum(axis=0) + situation.backlog
+        part = (unit_load * flows_of_part).sum(axis=0)
         value, slope, _ = cost.terms(load)
         up = situation.up
         peak_before, delay_before = float(load[up].max(initial=0.0)), float(value.sum())
@@ -205,6 +231,12 @@ class Rerouting:
         # What was taken away again and again may be less than nothing in the last digit.
         np.maximum(load, 0.0, out=load)
         pairs = self._take(now_ns, before, shares)
+        if situation.part is not None and len(pairs):
+            shift_load(
+                pairs, paths.pair_start, self._path_start, self._path_station, unit_load, situation.part,
+                before, self.shares, part,
+            )  # fmt: skip
+            np.maximum(part, 0.0, out=part)
         size = situation.demand[1][paths.path_pair]
         total = float(situation.demand[1].sum())
         churn = float((np.abs(self.shares - before) * size).sum()) / 2 / total if total > 0 else 0.0
@@ -218,6 +250,7 @@ class Rerouting:
             delay_before_s=delay_before,
             delay_s=float(cost.value(load).sum()),
             load=load,
+            part=part,
         )
 
     def choice_weights(self, pair: int) -> tuple[int, ...]:
