@@ -14,7 +14,7 @@ export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
 .PHONY: help run test soak test-bounds bench check lock samples clean
 
 help:
-	@echo "make run     learn from three weeks of the province, plan the next, replay a day of it under three brains"
+	@echo "make run     learn from three weeks of the province, plan the next, replay a day with a surge under five brains"
 	@echo "make test    run the tests"
 	@echo "make soak    both data planes in SOAK_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
 	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
@@ -44,7 +44,9 @@ $(VENV)/.bench-installed: requirements-bench.lock $(VENV)/.dev-installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@touch $@
 
-# Three weeks and the day before teach classes, tides and lines; the day itself is then replayed, and was never seen.
+# Three weeks and the day before teach classes, tides and lines; the day itself is then replayed, and was never seen: an
+# emergency strikes some region at two in the afternoon.
+SURGE := emergency@2026-03-17T14:00x6
 HISTORY := --scenario jiangxi --seed $(SEED)
 
 run: $(VENV)/.run-installed
@@ -54,9 +56,10 @@ run: $(VENV)/.run-installed
 	    --brain ecmp --out build/yesterday
 	$(BIN)/exchange-router brain fit --scenario jiangxi --seed $(SEED) --lines build/yesterday \
 	    --trace build/weeks.parquet --trace build/yesterday.parquet --out build/week.brain --report build/brain.html
-	$(BIN)/exchange-router trace generate --scenario jiangxi --seed $(SEED) --out build/day.parquet
+	$(BIN)/exchange-router trace generate $(HISTORY) --start 2026-03-17 --surge $(SURGE) --out build/day.parquet
 	$(BIN)/exchange-router replay --scenario jiangxi --trace build/day.parquet --seed $(SEED) \
-	    --brain shortest-path --brain ecmp --brain static --prepared build/week.brain --out build/run
+	    --brain shortest-path --brain ecmp --brain static --brain dynamic --brain probing \
+	    --prepared build/week.brain --out build/run
 	@echo "reports: build/run/report.html, and what was learnt: build/brain.html"
 
 test: $(VENV)/.dev-installed

@@ -49,6 +49,12 @@ def fit(
     days: Annotated[int, typer.Option(min=1, max=DAYS_MAX, help="How many days to plan.  规划天数。")] = 7,
     seed: Seed = 1,
     no_holds: Annotated[bool, typer.Option("--no-holds", help="Hold nothing back.  不延后任何交换。")] = False,
+    without_surges: Annotated[
+        bool,
+        typer.Option(
+            "--without-surges", help="Surges that came once teach no tide; recurring ones do.  剔除偶发浪涌。"
+        ),
+    ] = False,
     report: Report = None,
     as_json: AsJson = False,
 ) -> None:
@@ -60,10 +66,11 @@ def fit(
     line = command(
         "brain", "fit", scenario=scenario, trace=[one.name for one in trace], lines=lines and lines.name,
         lines_brain=lines_brain, begin=begin, days=days, seed=seed, no_holds=no_holds,
+        without_surges=without_surges,
     )  # fmt: skip
     platform, content = work.learn(
         trace, scenario, line, lines=lines, lines_brain=lines_brain, begin=begin, days=days, seed=seed,
-        holds=not no_holds,
+        holds=not no_holds, without_surges=without_surges,
     )  # fmt: skip
     facts = work.gather_facts(content, platform, None, tides_asked=True)
     work.store(out, content)

@@ -29,6 +29,8 @@ from strategies.classes.drift import drift_of
 from strategies.static.outlook import Hindsight, class_outlook, hindsight
 from strategies.static.prepare import prepare
 from strategies.static.slot_planner import PlanSetting
+from strategies.surges.recurring import fit_without_surges
+from strategies.tides.fit import fit_tides
 from traces.history import read_history
 
 HOURS_A_DAY: Final = 24
@@ -52,6 +54,7 @@ def learn(
     days: int,
     seed: int,
     holds: bool,
+    without_surges: bool = False,
 ) -> tuple[Platform, BrainFile]:
     """Learn from traces and plan the days to come."""
     first = None if begin is None else _date(begin)
@@ -76,12 +79,13 @@ def learn(
             seed=seed,
             setting=PlanSetting(holds=holds),
             on_progress=tell,
+            fit=fit_without_surges if without_surges else fit_tides,
         )
         classes = learnt.classes
         outlook = class_outlook(history, classes.relation_class, len(classes.classes), grid, seed)
     origin = provenance(
         command_line, scenario=platform.name, scenario_digest=platform.digest, seed=seed, scenario_option=scenario,
-        holds=holds, history=_history_facts(history, traces),
+        holds=holds, without_surges=without_surges, history=_history_facts(history, traces),
         lines=None if others is None or lines is None else f"{lines.name}, {others.grid.count} h",
     )  # fmt: skip
     return platform, BrainFile(origin, learnt, outlook)
