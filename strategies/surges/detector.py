@@ -51,6 +51,8 @@ class DetectorSetting:
         Steps after which what was learnt of the noise has faded to a third, >= 2.
     settle : int
         Steps that a series must have been known for before it gives an alarm, >= 1.
+    level : int
+        Steps over which a forecast that is wrong by a little, for long, is corrected, >= 2; 0: it is taken as it is.
     limit_end : float
         Evidence that a surge is over, > 0, as a logarithm of likelihood ratios.
 
@@ -65,6 +67,7 @@ class DetectorSetting:
     least: float = 2.0
     memory: int = 2016
     settle: int = 36
+    level: int = 36
     limit_end: float = 8.0
 
     def __post_init__(self) -> None:
@@ -74,6 +77,7 @@ class DetectorSetting:
             ("least", 1, True),
             ("memory", 2, False),
             ("settle", 1, False),
+            ("level", 0, False),
             ("limit_end", 0, True),
         ):
             value = getattr(self, name)
@@ -142,11 +146,11 @@ class Detector:
         self._series = series
         self._unit = units
         self._tiles = np.zeros((-(-series // LANES), TILE), dtype=np.float32)
-        for row in (rows.VARIANCE, rows.NOISE, rows.BY_UNIT):
+        for row in (rows.VARIANCE, rows.NOISE, rows.BY_UNIT, rows.BIAS):
             self._row(row)[:] = 1.0
         self._put(rows.BY_UNIT, 1.0 / units)
-        self._put(rows.KNOWN, 1.0)
-        self._all_known = True
+        self._every = np.ones(series, dtype=np.bool_)
+        self._found, self._ended = np.empty(series, dtype=np.int64), np.empty(series, dtype=np.int64)
         self._counts = np.zeros(4, dtype=np.int64)
         self._crossed = np.array([PRIOR_LOW, PRIOR_HIGH]) * PRIOR_STEPS
         self._watched = PRIOR_STEPS
@@ -163,6 +167,7 @@ class Detector:
             (rows.SETTLED, setting.settle),
             (rows.LOW, LOW),
             (rows.HIGH, HIGH),
+            (rows.FOLLOW, 1.0 / setting.level if setting.level else 0.0),
         ):
             self._numbers[place] = value
         self._set_limit()
@@ -245,18 +250,15 @@ class Detector:
             If an array has another shape or a wrong number; nothing has changed then.
         """
         given = [self._checked(*one) for one in (("actual", actual), ("expected", expected), ("deviation", deviation))]
+        mask = self._every
         if known is not None:
-            mask = np.asarray(known)
+            mask = np.ascontiguousarray(known)
             if mask.shape != (self._series,) or mask.dtype != np.bool_:
                 raise BadInputError("known", f"must be {self._series} truth values", (mask.shape, str(mask.dtype)))
             given = [np.where(mask, one, 0.0) for one in given]
-        if rows.fill(self._tiles, *given):
+        if rows.step(self._tiles, self._numbers, *given, mask, self._found, self._ended, self._counts):
             self._refuse(given)
-        if known is not None or not self._all_known:
-            self._put(rows.KNOWN, 1.0 if known is None else mask)
-            self._all_known = known is None
         self._limit_then = self._limit
-        rows.step(self._tiles, self._numbers, self._counts)
         self._steps += 1
         found, ended, low, high = self._counts.tolist()
         if calm:
@@ -267,8 +269,7 @@ class Detector:
                 self._watch()
         if not (found or ended):
             return _NOTHING
-        event = self._get(rows.EVENT).astype(np.int64)
-        return Found(np.flatnonzero(event & 1), np.flatnonzero(event & 2))
+        return Found(self._found[:found].copy(), self._ended[:ended].copy())
 
     def _watch(self) -> None:
         """Learn how often evidence crosses the two levels; the limit is where it would as often as wanted."""

@@ -126,7 +126,8 @@ def causes(watched: WatchList, recent: Recent, alarms: list[Alarm], known: list[
             unit = pending[0].unit
             left *= 1.0 - watched.inside(unit, recent.flows)
             still = standing(pending[1:])
-        taken = [alarm for alarm in pending if alarm not in still]
+        kept = {id(alarm) for alarm in still}
+        taken = [alarm for alarm in pending if id(alarm) not in kept]
         found.append(Cause(unit, tuple(sorted(taken, key=lambda alarm: -alarm.score))))
         pending = still
     return found

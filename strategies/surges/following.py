@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import exp, log
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from router_core.units import SECOND_NS
 from strategies.surges.explain import DOUBT
 from strategies.surges.surge import Surge
-from strategies.surges.watch import Unit
+from strategies.surges.watch import NO_NODE, Flows, Unit
 
 # Rates of a surge are means over some five windows.
 WINDOWS: Final = 5.0
@@ -23,9 +24,35 @@ LIMIT: Final = 6.0
 WINDOWS_MIN: Final = 3
 # Evidence of one window is no more than this part of what it takes: a single quiet one does not end a surge.
 STEP_MAX: Final = LIMIT / 2.5
+# Endpoints of one group that are found within so many windows of each other surge together.
+TWIN_WINDOWS: Final = 10
 # Where next to nothing is expected.
 EXPECTED_MIN: Final = 1e-3
 FACTOR_MIN: Final = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One unit of a surge, and the series that count towards it.
+
+    Attributes
+    ----------
+    unit : Unit
+    place : int
+        Where it stands among all that is watched.
+    column : int64 (k,)
+        Of the series.
+    flows : Flows
+        They, as they go to or come from an endpoint alone if the unit is one.
+    share : float64 (k,)
+        Part of each that is the unit's.
+    """
+
+    unit: Unit
+    place: int
+    column: NDArray[np.int64]
+    flows: Flows
+    share: NDArray[np.float64]
 
 
 @dataclass(eq=False)
@@ -34,9 +61,10 @@ class Followed:
 
     Attributes
     ----------
-    unit : Unit
-    places : tuple of int
-        Where it stands among all that is watched, and where its series together do.
+    parts : tuple of Part
+        What surges: one unit, or several endpoints of one group.
+    whole : int
+        Where its series together stand among all that is watched.
     first : Surge
         As it was found.
     came, expected : float
@@ -49,8 +77,8 @@ class Followed:
         Length of a window [s].
     """
 
-    unit: Unit
-    places: tuple[int, int]
+    parts: tuple[Part, ...]
+    whole: int
     first: Surge
     came: float
     expected: float
@@ -67,10 +95,34 @@ class Followed:
         self._came_lately = self.series_came / self.windows
         self._expected_lately = self.series_expected / self.windows
 
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """What surges."""
+        return tuple(part.unit for part in self.parts)
+
+    def is_twin(self, other: Followed) -> bool:
+        """Whether another surge, found soon after, is that of an endpoint beside this one's."""
+        own, new = self.units[0], other.units[0]
+        apart_ns = other.first.found_ns - self.first.found_ns
+        together = own.node != NO_NODE and new.node != NO_NODE and own.group == new.group
+        return together and new not in self.units and apart_ns <= TWIN_WINDOWS * self.window_s * SECOND_NS
+
+    def join(self, twin: Followed) -> None:
+        """Let an endpoint of the same group be part of this surge."""
+        self.parts += twin.parts
+        self.came += twin.came
+        self.expected += twin.expected
+        self.first = replace(self.first, names=self.first.names + twin.first.names)
+
+    def covers(self, part: Followed) -> bool:
+        """Whether another surge of the same series is within this one."""
+        own = {unit.node for unit in self.units}
+        return NO_NODE in own or {unit.node for unit in part.units} <= own
+
     def follow(self, came_all: NDArray[np.float64], expected_all: NDArray[np.float64]) -> bool:
         """Take in a window of all that is watched; return whether the surge is over."""
-        came, series_came = (float(came_all[place]) for place in self.places)
-        expected, series_expected = (float(expected_all[place]) for place in self.places)
+        came, expected = (sum(float(every[part.place]) for part in self.parts) for every in (came_all, expected_all))
+        series_came, series_expected = float(came_all[self.whole]), float(expected_all[self.whole])
         self.came += came
         self.expected += expected
         self.series_came += series_came
@@ -86,19 +138,11 @@ class Followed:
         self._quiet = max(self._quiet + min(ratio, STEP_MAX), 0.0)
         return self._followed >= WINDOWS_MIN and self._quiet >= LIMIT
 
-    def surge(self, series: NDArray[np.int64] | None = None) -> Surge:
+    def surge(self) -> Surge:
         """Return the surge as it is now."""
-        first = self.first
-        return Surge(
-            number=first.number,
-            scope=first.scope,
-            names=first.names,
-            demand_class=first.demand_class,
-            onset_ns=first.onset_ns,
-            found_ns=first.found_ns,
-            series=first.series if series is None else series,
+        return replace(
+            self.first,
             factor=max(self.series_came / max(self.series_expected, EXPECTED_MIN), FACTOR_MIN),
             rate=self._came_lately / self.window_s,
             expected_rate=self._expected_lately / self.window_s,
-            score=first.score,
         )

@@ -19,11 +19,11 @@ from strategies.classes.class_model import ClassModel
 from strategies.static.demand_series import DemandSeries
 from strategies.surges.expectation import Expectation
 from strategies.surges.explain import Alarm, Recent, causes
-from strategies.surges.following import Followed
+from strategies.surges.following import Followed, Part
 from strategies.surges.scale import Scale
 from strategies.surges.stations import StationWatch
 from strategies.surges.surge import Scope, Surge
-from strategies.surges.watch import ALL_CLASSES, NO_NODE, Flows, Unit, WatchList
+from strategies.surges.watch import ALL_CLASSES, Flows, Unit, WatchList
 from strategies.tides.forecast import Forecast
 
 # Thin flows are watched over so many windows together.
@@ -151,13 +151,11 @@ class SurgeMonitor:
         single = len(self._series)
         expected, deviation = self._expectation.over(now_ns - self._window_ns, now_ns)
         column = self._series.find(len(self._network.groups), flows.source, flows.target, flows.demand_class)
-        known = column >= 0
-        self._came = np.concatenate(
-            [np.bincount(column[known], amount[known], single), self._watched.totals(flows, amount)]
-        )
+        self._came = self._totals(flows, amount, column)
         self._kept.append((now_ns, flows, amount, column))
+        rest, known = self._unexplained(flows, amount, column, expected)
         self._follow(expected)
-        alarms = self._alarms(now_ns, expected, deviation)
+        alarms = self._alarms(now_ns, (rest, expected, deviation), known)
         return self._explained(alarms, event) if alarms else []
 
     def observe_stations(self, event: TelemetryArrived) -> list[Surge]:
@@ -173,12 +171,46 @@ class SurgeMonitor:
         self._numbers += len(found)
         return found
 
-    def _alarms(self, end_ns: int, expected: NDArray[np.float64], deviation: NDArray[np.float64]) -> list[Alarm]:
-        """Let all scales take the window in; return what they found."""
+    def _unexplained(
+        self, flows: Flows, amount: NDArray[np.float64], column: NDArray[np.int64], expected: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
+        """What came, but of surges that go on what is expected of them; and for which that is less than half of it.
+
+        So what else they pass on their way gives no alarm, however slowly it shows there, and loses no noise.
+        """
+        if not self._followed:
+            return self._came, None
+        left, left_series = np.ones(len(amount)), np.ones(len(self._series))
+        parts = [part for one in self._followed for part in one.parts]
+        usual = []
+        for part in parts:
+            left *= 1.0 - self._watched.inside(part.unit, flows)
+            usual.append(expected[part.column] * left_series[part.column] * part.share)
+            left_series[part.column] *= 1.0 - part.share
+        usual_all = self._totals(
+            parts[0].flows.plus([part.flows for part in parts[1:]]),
+            np.concatenate(usual),
+            np.concatenate([part.column for part in parts]),
+        )
+        return self._totals(flows, amount * left, column) + usual_all, usual_all <= expected / 2
+
+    def _totals(self, flows: Flows, amount: NDArray[np.float64], column: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Sum over each series and each whole flow, (D + A,)."""
+        known = column >= 0
+        single = np.bincount(column[known], amount[known], len(self._series))
+        return np.concatenate([single, self._watched.totals(flows, amount)])
+
+    def _alarms(
+        self,
+        end_ns: int,
+        window: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]],
+        known: NDArray[np.bool_] | None,
+    ) -> list[Alarm]:
+        """Let all scales take in what came in a window, its mean and deviation; return what they found."""
         alarms = []
         single = len(self._series)
         for scale in self._scales:
-            for place, age, score in scale.take(end_ns, self._came, expected, deviation, calm=not self._followed):
+            for place, age, score in scale.take(end_ns, *window, known, calm=not self._followed):
                 unit = self._unit_of(place) if place < single else self._watched.unit(place - single)
                 alarms.append(Alarm(unit, place, age, score))
         return alarms
@@ -190,22 +222,32 @@ class SurgeMonitor:
         longest = KEPT_WINDOWS if evident.unit.demand_class in self._timed else EXPLAINED_WINDOWS
         windows = min(evident.age + 1, longest, len(self._kept))
         recent = self._recent(windows)
-        surges = []
-        for cause in causes(self._watched, recent, alarms, [one.unit for one in self._followed]):
+        known = [unit for one in self._followed for unit in one.units]
+        new: list[Followed] = []
+        for cause in causes(self._watched, recent, alarms, known):
             first = cause.alarms[0]
             unit = self._joined(cause.unit)
             followed = self._begun(unit, first, min(first.age, windows - 1), event)
-            self._supersede(followed)
-            self._followed.append(followed)
-            surges.append(followed.surge())
-        return surges
+            twin = next((one for one in self._followed if one.is_twin(followed)), None)
+            if twin is not None:
+                twin.join(followed)
+                continue
+            parts = self._superseded(followed)
+            self._over += [one.surge() for one in parts if one not in new]
+            self._followed = [one for one in self._followed if one not in parts] + [followed]
+            new = [one for one in new if one not in parts] + [followed]
+        for one in new:
+            one.first = replace(one.first, number=self._numbers)
+            self._numbers += 1
+        return [one.surge() for one in new]
 
     def _joined(self, unit: Unit) -> Unit:
         """A place that surges in one class already, and now in another, surges in all."""
         whole = replace(unit, demand_class=ALL_CLASSES)
         if unit.scope in (Scope.PAIR, Scope.CLASS) or unit.demand_class in self._timed:
             return unit
-        others = [one.unit for one in self._followed if replace(one.unit, demand_class=ALL_CLASSES) == whole]
+        known = [other for one in self._followed for other in one.units]
+        others = [other for other in known if replace(other, demand_class=ALL_CLASSES) == whole]
         return whole if any(one.demand_class not in self._timed for one in others) else unit
 
     def _begun(self, unit: Unit, alarm: Alarm, age: int, event: DemandReported) -> Followed:
@@ -215,7 +257,7 @@ class SurgeMonitor:
         series = np.flatnonzero(self._watched.inside(unit.group, self._flows))
         onset_ns = event.observed_ns - (alarm.age + 1) * self._window_ns
         first = Surge(
-            number=self._numbers,
+            number=-1,
             scope=unit.scope,
             names=self._watched.names(unit),
             demand_class=unit.demand_class,
@@ -227,10 +269,9 @@ class SurgeMonitor:
             expected_rate=0.0,
             score=max(1.0, alarm.score),
         )
-        self._numbers += 1
         return Followed(
-            unit=unit,
-            places=(self._place(unit), self._place(unit.group)),
+            parts=(self._part(unit),),
+            whole=self._place(unit.group),
             first=first,
             came=float(recent.actual @ own),
             expected=float(recent.expected @ own),
@@ -240,17 +281,20 @@ class SurgeMonitor:
             window_s=self._window_ns / SECOND_NS,
         )
 
-    def _supersede(self, newer: Followed) -> None:
-        """What turns out to be a part of a larger surge is over as one of its own."""
+    def _part(self, unit: Unit) -> Part:
+        share = self._watched.inside(unit, self._flows)
+        column = np.flatnonzero(share)
+        return Part(unit, self._place(unit), column, self._flows.of_unit(unit, column), share[column])
+
+    def _superseded(self, newer: Followed) -> list[Followed]:
+        """What turns out to be a part of a larger surge: it is none of its own any longer."""
         inside = np.zeros(len(self._series), dtype=np.bool_)
         inside[newer.first.series] = True
-        parts = [
+        return [
             one
             for one in self._followed
-            if len(one.first.series) and inside[one.first.series].all() and newer.unit.node in (NO_NODE, one.unit.node)
+            if len(one.first.series) and inside[one.first.series].all() and newer.covers(one)
         ]
-        self._over += [one.surge() for one in parts]
-        self._followed = [one for one in self._followed if one not in parts]
 
     def _follow(self, expected: NDArray[np.float64]) -> None:
         """Let the surges that go on take in the last window."""

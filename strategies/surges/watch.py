@@ -45,6 +45,14 @@ class Flows:
         )
         return cls(source, target, nobody, nobody, kind)
 
+    def of_unit(self, unit: Unit, some: NDArray[np.intp]) -> Flows:
+        """Some of them, as far as they are those of a unit's endpoint."""
+        nodes = {Scope.SOURCE: self.source_node[some], Scope.TARGET: self.target_node[some]}
+        if unit.node != NO_NODE:
+            nodes[unit.scope] = np.full(len(some), unit.node, dtype=np.int64)
+        ends = nodes[Scope.SOURCE], nodes[Scope.TARGET]
+        return Flows(self.source[some], self.target[some], *ends, self.demand_class[some])
+
     def plus(self, others: list[Flows]) -> Flows:
         """These flows, then others."""
         every = [self, *others]
