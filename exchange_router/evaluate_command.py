@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from exchange_router import console, provenance
 from exchange_router.evaluate_tables import evaluate_tables
-from exchange_router.options import AsJson, Seed
+from exchange_router.options import AsJson
 from router_core.errors import BadInputError
 from sim.evaluation.evaluate import evaluate as evaluate_brains
 from sim.evaluation.matrix_task import INVERSE_CAPACITY, METRICS, matrix_task
@@ -63,16 +63,25 @@ def evaluate(
     rounds: Annotated[
         int,
         typer.Option(
-            help=f"Probe rounds of each matrix, 1..{ROUNDS_MAX}, for a brain that probes.  每个矩阵的探测轮数。"
+            help=f"Rounds of test particles that each matrix stands for, 1..{ROUNDS_MAX}; `probing` alone has rounds,"
+            " noise, loss and dice.  每个矩阵的探测轮数（仅 probing）。"
         ),
     ] = ProbeRounds.rounds,
     noise: Annotated[
-        float, typer.Option(help="Noise of each particle's delay, relatively.  测试粒子时延的相对噪声。")
+        float, typer.Option(help="Noise of each particle's delay, relatively, 0..1.  测试粒子时延的相对噪声。")
     ] = ProbeRounds.noise,
-    loss: Annotated[float, typer.Option(help="Share of particles that are lost.  测试粒子丢失率。")] = ProbeRounds.loss,
-    seed: Seed = ProbeRounds.seed,
+    loss: Annotated[
+        float, typer.Option(help="Share of particles that are lost, 0..1.  测试粒子丢失率。")
+    ] = ProbeRounds.loss,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the particles' noise and loss.  测试粒子噪声与丢失的随机种子。")
+    ] = ProbeRounds.seed,
     scale_optimum: Annotated[
-        float | None, typer.Option(help="Scale each matrix so that its optimum is this.  按最优利用率缩放各矩阵。")
+        float | None,
+        typer.Option(
+            help="Scale what lines carry so that each matrix's optimum is this peak utilisation, > 0 (0.7 is busy)."
+            "  按最优利用率缩放各矩阵。"
+        ),
     ] = None,
     start: Annotated[
         str | None, typer.Option(help="Begin (UTC) of a series that states no times.  无时间序列的起点。")
@@ -85,7 +94,18 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score brains on a series of matrices, against the optimum of each.  用实测矩阵序列评估策略与最优的差距。"""
+    """Score brains on a series of matrices, against the optimum of each.  用实测矩阵序列评估策略与最优的差距。
+
+    Of each brain and matrix: mlu, the peak utilisation; optimal_mlu, the least that any routing reaches; ratio, one by
+    the other; churn, what share of a pair's traffic moved; lower_bound and gap of what the brain solved. They are told
+    as mean, p95 and max, and with --json or --out matrix by matrix. A brain decides before its matrix is known;
+    the clairvoyant alone knows it.
+
+    Of `probing`, whose mlu is the mean over a matrix's rounds, also: round_std, the standard deviation of the
+    ratio over the rounds, and later_round_std, the same without the first, in which nothing of the new matrix is
+    known yet; rounds_until_settled and rounds_until_near, the rounds before the ratio stays within 5 % of that of
+    the last round, or of the optimum; probe_share, bytes of particles by bytes of traffic.
+    """
     names = list(dict.fromkeys(brain or list(MATRIX_BRAINS)))
     _check(names, paths, metric, capacity_mbps, gap, scale_optimum, out)
     probes = _option(ProbeRounds, rounds, noise, loss, seed)

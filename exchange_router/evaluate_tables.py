@@ -78,19 +78,21 @@ def _rounds_table(brains: list[BrainScores]) -> Table:
         text("brain", "策略"),
         text("standard deviation of the ratio over a matrix's rounds: mean", "矩阵内各轮比值的标准差：均值"),
         "p95",
-        text("rounds until settled within 5 %", "稳定至 5 % 内所需轮数"),
-        text("until within 5 % of the optimum", "距最优 5 % 内所需轮数"),
+        text("without the first round: mean", "不计首轮：均值"),
+        text("rounds until within 5 % of the last round", "距末轮 5 % 内所需轮数"),
+        text("rounds until within 5 % of the optimum", "距最优 5 % 内所需轮数"),
         text("particles' bytes, of the traffic", "粒子字节占流量"),
     )
     for scores in brains:
         summary = scores.summary()
-        spread, settled, near, sent = (summary[name] for name in ROUND_FIGURES)
+        spread, later, settled, near, sent = (summary[name] for name in ROUND_FIGURES)
         assert spread is not None, "every matrix has rounds"
         assert settled is not None, "every matrix has rounds"
         assert near is not None, "every matrix has rounds"
         shown.add_row(
             scores.brain,
             *(f"{spread[key]:.4f}" for key in ("mean", "p95")),
+            "-" if later is None else f"{later['mean']:.4f}",
             *(f"{figure['mean']:.2f}" for figure in (settled, near)),
             "-" if sent is None else f"{sent['mean']:.4%}",
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 # The last ones are of brains that live through rounds.
-ROUND_FIGURES: Final = ("round_std", "settled_after", "near_after", "probe_share")
+ROUND_FIGURES: Final = ("round_std", "later_round_std", "rounds_until_settled", "rounds_until_near", "probe_share")
 FIGURES: Final = ("mlu", "optimal_mlu", "ratio", "churn", "lower_bound", "gap", *ROUND_FIGURES)
 
 
@@ -38,13 +38,22 @@ class RoundScores:
         return np.asarray(self.ratio.std(axis=1))
 
     @property
-    def settled_after(self) -> NDArray[np.float64]:
+    def later_round_std(self) -> NDArray[np.float64]:
+        """The same without the first round, which is decided before anything of its matrix is known, (K,).
+
+        NaN where there is no other.
+        """
+        later = self.ratio[:, 1:]
+        return np.asarray(later.std(axis=1)) if later.shape[1] else np.full(len(later), np.nan)
+
+    @property
+    def rounds_until_settled(self) -> NDArray[np.float64]:
         """Rounds of each matrix before the ratio stays within 5 % of that of the last round, (K,)."""
         last = self.ratio[:, -1:]
         return _rounds_until(np.abs(self.ratio - last) <= NEAR * last)
 
     @property
-    def near_after(self) -> NDArray[np.float64]:
+    def rounds_until_near(self) -> NDArray[np.float64]:
         """Rounds of each matrix before the ratio stays within 5 % of the optimum, (K,); R if not within them."""
         return _rounds_until(self.ratio <= 1 + NEAR)
 

@@ -56,10 +56,10 @@ class DemandGuess:
     def __init__(self, paths: PathSet, unit_load: NDArray[np.float64], demand: NDArray[np.float64]) -> None:
         self.demand = demand
         self._paths = paths
-        path = np.repeat(np.arange(paths.path_count), np.diff(paths.path_start))
-        self._load = sparse.csr_array(
-            (unit_load[paths.path_station], (paths.path_station, path)), shape=(len(unit_load), paths.path_count)
-        )
+        # What each visit of a path adds, and to the load of which station by which pair.
+        self._visit_path = np.repeat(np.arange(paths.path_count), np.diff(paths.path_start))
+        self._visit_load = unit_load[paths.path_station]
+        self._visit_cell = paths.path_station.astype(np.int64) * paths.pair_count + paths.path_pair[self._visit_path]
         self._least = SEED * demand
         self.slowness = np.ones(len(unit_load))
         ends = int(max(paths.source.max(initial=0), paths.target.max(initial=0))) + 1
@@ -83,12 +83,10 @@ class DemandGuess:
 
     def expect(self, shares: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return utilisations that these shares would bring, (S,), and the inverse of their covariance, (S, S)."""
-        count = len(shares)
-        spread = sparse.csr_array(
-            (shares, (np.arange(count), self._paths.path_pair)), shape=(count, self._paths.pair_count)
-        )
+        shape = len(self.slowness), self._paths.pair_count
+        used = np.bincount(self._visit_cell, self._visit_load * shares[self._visit_path], shape[0] * shape[1])
         self.slowness = self.slowness ** (1 - RATE_FORGOTTEN)
-        self._used = (self._load @ spread).toarray() * self.slowness[:, None]
+        self._used = used.reshape(shape) * self.slowness[:, None]
         expected = self._used @ self.demand
         gravity = self._gravity()
         self.demand = self.demand + GRAVITY_RATE * (gravity - self.demand)

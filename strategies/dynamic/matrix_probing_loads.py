@@ -87,8 +87,10 @@ class DelayReader:
             Inverse of its covariance.
         """
         factor = 1.0
+        # Few rows, and all of them are multiplied with each other: dense is several times faster.
+        passes = self._passes[path].toarray()
         while True:
-            read, off = self._fitted(self._passes[path], delay_s, expected, sureness / factor)
+            read, off = self._fitted(passes, delay_s, expected, sureness / factor)
             if off <= SURPRISE * self.noise or factor >= LESS_SURE_MAX:
                 break
             factor *= LESS_SURE
@@ -97,13 +99,12 @@ class DelayReader:
 
     def _fitted(
         self,
-        passes: sparse.csr_array,
+        passes: NDArray[np.float64],
         delay_s: NDArray[np.float64],
         expected: NDArray[np.float64],
         sureness: NDArray[np.float64],
     ) -> tuple[ProbedLoads, float]:
         """Return the most likely loads, and how far off delays are from them, relatively and usually."""
-        back = passes.T.tocsr()
         used = np.maximum(expected, 0.0)
         for _ in range(STEPS_MAX):
             stay, slope = self._stay_s(used)
@@ -111,8 +112,8 @@ class DelayReader:
             off = delay_s - told
             sigma = self.noise * told
             weight = np.minimum(1.0, HUBER * sigma / np.maximum(np.abs(off), 1e-300)) / sigma**2
-            precision = (back @ passes.multiply(weight[:, None])).toarray() * np.outer(slope, slope) + sureness
-            downhill = slope * (back @ (weight * off)) - sureness @ (used - expected)
+            precision = (passes.T @ (passes * weight[:, None])) * np.outer(slope, slope) + sureness
+            downhill = slope * (passes.T @ (weight * off)) - sureness @ (used - expected)
             moved = used + np.linalg.solve(precision, downhill)
             # The delay is far from straight: no step leaves the neighbourhood.
             moved = np.clip(moved, 0.5 * used - 0.01, 1.5 * used + 0.1).clip(min=0.0)

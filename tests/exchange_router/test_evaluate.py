@@ -104,7 +104,7 @@ def test_rounds_are_told_with_what_made_them(capsys):
         assert even[name] is None
         assert probing[name]["mean"] == pytest.approx(np.mean([row[name] for row in probing["matrices"]]))
     assert 0 < probing["probe_share"]["max"] <= 0.005
-    assert all(0 <= row["near_after"] <= 4 for row in probing["matrices"])
+    assert all(0 <= row["rounds_until_near"] <= 4 for row in probing["matrices"])
     for scores in (probing, even):
         assert [row["optimal_mlu"] for row in scores["matrices"]] == pytest.approx([0.7] * 4)
     again = found["provenance"]["command"].split()

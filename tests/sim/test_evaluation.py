@@ -21,7 +21,7 @@ from sim.evaluation.matrix_task import METRICS, MatrixTask, matrix_task
 from sim.evaluation.path_choice import PATH_KINDS, named_paths
 from sim.evaluation.rounds import ProbeRounds
 from sim.evaluation.score_table import write_table
-from sim.evaluation.scores import FIGURES, BrainScores, Evaluation
+from sim.evaluation.scores import FIGURES, BrainScores, Evaluation, RoundScores
 from sim.evaluation.window import Window, window
 from strategies.matrix_brain import (
     IntervalStarted,
@@ -305,8 +305,9 @@ def test_rounds_by_hand():
     assert found.ratio == pytest.approx([4 / 3, 1, 1])
     assert found.mlu == pytest.approx([1.6 / 3, 0.4, 0])
     assert found.figure("round_std") == pytest.approx([np.sqrt(2) / 3, 0, 0])
-    assert found.figure("settled_after").tolist() == [1, 0, 0]
-    assert found.figure("near_after").tolist() == [1, 0, 0]
+    assert found.figure("rounds_until_settled").tolist() == [1, 0, 0]
+    assert found.figure("rounds_until_near").tolist() == [1, 0, 0]
+    assert found.figure("later_round_std").tolist() == [0, 0, 0]
     # A round is 300 s; 80 Mbit/s are 10 MB/s; three particles of 100 bytes.
     assert found.figure("probe_share") == pytest.approx([300 / 3e9, 300 / 3e9, np.nan], nan_ok=True)
     assert np.isnan(found.churn[0])
@@ -323,6 +324,20 @@ def test_rounds_by_hand():
     assert brought[0].delay_s == pytest.approx([1 / 20, 1 / 20, 2 / 100])
     assert brought[1].delay_s == pytest.approx([1 / 60, 1 / 60, 2 / 60])
     assert brought[-1].delay_s == pytest.approx([1 / 100, 1 / 100, 2 / 100])
+
+
+def test_a_single_round_has_no_later_ones():
+    series = two_ways([80, 80])
+    task = matrix_task(series)
+    found = evaluate(task, [Prober(task)], window(series.t_utc), probes=ProbeRounds(1)).brains[0]
+    assert found.figure("round_std").tolist() == [0, 0]
+    assert np.isnan(found.figure("later_round_std")).all()
+    assert found.summary()["later_round_std"] is None
+
+
+def test_later_rounds_are_all_but_the_first():
+    ratio = np.array([[9.0, 1.0, 3.0], [1.0, 2.0, 2.0]])
+    assert RoundScores(ratio, np.zeros(2)).later_round_std.tolist() == [1.0, 0.0]
 
 
 def test_the_dice_of_particles():
