@@ -220,12 +220,15 @@ def _check_servers(watched: Watched, network: Network) -> None:
 
 def _check_log(watched: Watched) -> None:
     """Whatever changes something is told of in the same breath; nothing that is told rests on the future."""
-    holds = False
+    holds, newest_ns, last_ns = False, 0, 0
     for number, said in enumerate(watched.said):
         kinds = {one.kind for one in said.decisions}
+        newest_ns = max(newest_ns, said.event.now_ns)
         for decision in said.decisions:
             assert decision.observed_ns <= decision.now_ns
-            assert decision.now_ns == said.event.now_ns or decision.kind is DecisionKind.TRUST_CHANGED
+            # By the clock as far as it is believed: it may be told to run back, or to leap ahead.
+            assert last_ns <= decision.now_ns <= newest_ns, decision
+            last_ns = decision.now_ns
             assert set(decision.figures) <= set(FIGURES)
         if said.of(BorrowServers):
             assert kinds & set(SERVERS), said.event
