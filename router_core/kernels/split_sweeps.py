@@ -805,7 +805,7 @@ def delay_returns(
     home : float64 (P,)
         Where they belong; only on paths that may be taken.
     loss_max : float
-        The shares after the step may cost more than those before by no more than this part of it.
+        The shares after the step may cost more than those before by no more than this part of it; infinite: no limit.
     step : float
         Part of the way home; 1: all of it.
     others
@@ -829,7 +829,8 @@ def delay_returns(
             cost = _marginal(path, pair, path_start, path_station, unit_load, demand, slope)
             here += shares[path] * cost
             there += (shares[path] + step * (home[path] - shares[path])) * cost
-        if there <= here * (1.0 + loss_max):
+        # Without a limit those without demand go home too: their ways cost nothing, and 0 times infinity is no bound.
+        if loss_max == np.inf or there <= here * (1.0 + loss_max):
             for path in range(first, last):
                 shares[path] += step * (home[path] - shares[path])
             moved += 1
