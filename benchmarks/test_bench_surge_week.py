@@ -1,4 +1,4 @@
-"""`surge.week`: the province in a week of surges that nobody forecast, under static, dynamic and probing brains.
+"""`surge.week`: the province in the midst of a week of surges that nobody forecast, three days under five brains.
 
 Goal: the 99th percentile of interactive modes within 1.25 times the clairvoyant's, missed deadlines no more than a
 quarter of `static`'s; same traces, five seeds, intervals. The control's constants were chosen on one day with two of
@@ -17,14 +17,14 @@ from static_week import CLAIRVOYANT, INTERACTIVE, Week, figures, judge, learn
 
 BRAINS = ("shortest-path", "static", "dynamic", "probing", CLAIRVOYANT)
 JUDGED = ("dynamic", "probing")
-# A deadline, a public enrolment, an emergency in one region and a bulk correction; where is drawn for each seed.
+# A public enrolment, a deadline, an emergency in one region and a bulk correction; where is drawn for each seed.
 SURGES = (
-    "deadline@2026-03-16T17:00x6",
     "enrolment@2026-03-17T10:00x8",
+    "deadline@2026-03-17T17:00x6",
     "emergency@2026-03-18T14:00x6",
     "correction@2026-03-19T09:30x5",
 )
-PROVINCE = Week("jiangxi", date(2026, 3, 16), 5, 28, 7, 1.0, surges=SURGES)
+PROVINCE = Week("jiangxi", date(2026, 3, 17), 3, 28, 7, 1.0, surges=SURGES)
 SMALL = Week("toy", date(2026, 3, 16), 1, 14, 2, 1.0, 10_000, ("emergency@2026-03-16T14:00x6",))
 SIZES = [
     pytest.param(SMALL, range(1, 3), id="small"),
