@@ -44,6 +44,7 @@ class PairForecast:
         self._moments = np.zeros((len(root), width, width))
         self._products = np.zeros((len(root), width))
         self._seen = 1
+        self._change = np.zeros(len(root))
         self._expect()
 
     @property
