@@ -134,6 +134,22 @@ class Rerouting:
         self._path_station = paths.path_station.view(np.uint32)
         self._found = np.empty(paths.pair_count, dtype=np.int64)
         self._gain = np.empty(paths.pair_count)
+        self._warm()
+
+    def _warm(self) -> None:
+        """Call each kernel once with nothing to do: the first surge is no time to compile them."""
+        paths, stations = self._paths, self._network.station_count
+        nobody, nothing = np.empty(0, dtype=np.int64), np.zeros((2, paths.pair_count))
+        rows = paths.pair_start, self._path_start, self._path_station
+        unit, curve, load = np.zeros((2, stations)), np.ones((4, stations)), np.zeros(stations)
+        shares, nowhere = np.zeros(paths.path_count), np.zeros(paths.path_count, dtype=np.bool_)
+        self.flows(nothing)
+        self._both_flows(nothing, nothing)
+        idle = np.zeros(stations, dtype=np.bool_)
+        moving_gains(*rows, nowhere, idle, unit, nothing, 0.0, shares, self._found, self._gain)
+        delay_moves(nobody, *rows, nowhere, unit, nothing, curve, 0.0, 0.0, ROUNDS_MAX, load, shares)
+        delay_returns(nobody, *rows, unit, nothing, curve, shares, 0.0, 0.0, load, shares)
+        shift_load(nobody, *rows, unit, nothing, shares, shares, load)
 
     @property
     def is_away(self) -> NDArray[np.bool_]:
