@@ -223,6 +223,11 @@ class Detector:
             self._row(rows.AGE)[:] += steps
             self._steps += steps
 
+    def forget(self, series: NDArray[np.bool_]) -> None:
+        """Let what was found and suspected of these series (D,) be settled: it is over, or explained."""
+        for row in (rows.EVIDENCE, rows.RETURN, rows.ACTIVE, rows.AGE):
+            self._put(row, np.where(series, 0.0, self._get(row)))
+
     def step(
         self,
         actual: NDArray[np.float64],
@@ -256,7 +261,8 @@ class Detector:
             if mask.shape != (self._series,) or mask.dtype != np.bool_:
                 raise BadInputError("known", f"must be {self._series} truth values", (mask.shape, str(mask.dtype)))
             given = [np.where(mask, one, 0.0) for one in given]
-        if rows.step(self._tiles, self._numbers, *given, mask, self._found, self._ended, self._counts):
+        came, mean, spread = given
+        if rows.step(self._tiles, self._numbers, came, mean, spread, mask, self._found, self._ended, self._counts):
             self._refuse(given)
         self._limit_then = self._limit
         self._steps += 1

@@ -104,7 +104,7 @@ class Followed:
         """Whether another surge, found soon after, is that of an endpoint beside this one's."""
         own, new = self.units[0], other.units[0]
         apart_ns = other.first.found_ns - self.first.found_ns
-        together = own.node != NO_NODE and new.node != NO_NODE and own.group == new.group
+        together = NO_NODE not in (own.node, new.node) and own.group == new.group
         return together and new not in self.units and apart_ns <= TWIN_WINDOWS * self.window_s * SECOND_NS
 
     def join(self, twin: Followed) -> None:

@@ -64,7 +64,7 @@ _BIAS_BEGIN = np.float32(8.0)
     cache=True,
     error_model="numpy",
 )
-def step(  # noqa: PLR0915 - one loop keeps all of a series in registers
+def step(  # noqa: PLR0912, PLR0915 - one loop keeps all of a series in registers
     tiles: NDArray[np.float32],
     setting: NDArray[np.float32],
     actual: NDArray[np.float64],

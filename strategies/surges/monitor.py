@@ -148,7 +148,6 @@ class SurgeMonitor:
         if last_ns is not None and now_ns > last_ns + self._window_ns + self._window_ns // 2:
             self._kept.clear()
         self._observed_ns = now_ns
-        single = len(self._series)
         expected, deviation = self._expectation.over(now_ns - self._window_ns, now_ns)
         column = self._series.find(len(self._network.groups), flows.source, flows.target, flows.demand_class)
         self._came = self._totals(flows, amount, column)
@@ -273,10 +272,10 @@ class SurgeMonitor:
             parts=(self._part(unit),),
             whole=self._place(unit.group),
             first=first,
-            came=float(recent.actual @ own),
-            expected=float(recent.expected @ own),
-            series_came=float(recent.actual @ group),
-            series_expected=float(recent.expected @ group),
+            came=float((recent.actual * own).sum()),
+            expected=float((recent.expected * own).sum()),
+            series_came=float((recent.actual * group).sum()),
+            series_expected=float((recent.expected * group).sum()),
             windows=float(age + 1),
             window_s=self._window_ns / SECOND_NS,
         )

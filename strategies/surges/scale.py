@@ -68,7 +68,8 @@ class Scale:
     ) -> list[tuple[int, int, float]]:
         """Take a window in; return place, windows since the onset, and evidence of what is found.
 
-        In a calm step no surge is known. Places that are not known in a window are not in its step.
+        In a calm step no surge is known. Places that are not known in a window are not in its step, and what was
+        suspected of them is forgotten.
         """
         # A window belongs to the step in which its middle lies.
         step = int((self._offset_ns + end_ns - self._window_ns // 2) // self._span_ns)
@@ -91,6 +92,8 @@ class Scale:
         if self._gathered < self._windows:
             return []
         spread = np.sqrt(self._sums[1] + self._sums[2] ** 2)
+        if self._known is not None:
+            self._detector.forget(~self._known)
         found = self._detector.step(self._sums[0], self._sums[1], spread, self._known, calm=calm).found
         if not len(found):
             return []

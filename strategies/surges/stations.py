@@ -23,10 +23,15 @@ SPREAD, SPREAD_LEAST = 0.2, 0.02
 # Shares vary as if they were counted in hundredths.
 UNIT: Final = 0.01
 LEAST: Final = 2.0
+# As busy as this is much busier, whatever is usual.
+FULL: Final = 0.95
 FALSE_ALARMS: Final = 0.5
 SETTLE_WINDOWS: Final = 45
 MEMORY: Final = 2016
 FACTOR_MIN: Final = 1e-6
+# One large file keeps a station busy for minutes: a surge lasts so long, or is of so many stations at once.
+LASTING_NS: Final = 10 * MINUTE_NS
+GRAVE: Final = 5
 
 
 @dataclass(eq=False)
@@ -41,7 +46,8 @@ class StationWatch:
     """Finds stations that are much busier than they were, whatever the time of day.
 
     A station is expected at its level of late, times what the forecast says that all demand has grown since. A level
-    stands still while its station surges. Stations that are found at once make one surge, the most evident first.
+    stands still while its station surges. What does not last is no surge, unless many stations are that busy at once.
+    Stations that are found at once make one surge, the most evident first.
 
     Parameters
     ----------
@@ -58,6 +64,7 @@ class StationWatch:
         self._observed_ns: int | None = None
         self._window_ns = 0
         self._detector = self._new_detector(MINUTE_NS)
+        self._suspect = np.zeros(count, dtype=np.bool_)
         self._busy: list[_Busy] = []
         self._over: tuple[Surge, ...] = ()
 
@@ -85,6 +92,7 @@ class StationWatch:
                 raise BadInputError("telemetry.window_ns", "must be above 0", event.window_ns)
             self._window_ns, self._seen, self._busy = event.window_ns, 0, []
             self._detector = self._new_detector(event.window_ns)
+            self._suspect[:] = False
         elif self._observed_ns is not None:
             self._detector.skip(max(round((event.observed_ns - self._observed_ns) / event.window_ns) - 1, 0))
         self._observed_ns = event.observed_ns
@@ -95,7 +103,9 @@ class StationWatch:
         expected = np.minimum(self._level * max(growth, 1.0), 1.0)
         found = self._detector.step(share, expected, SPREAD * expected + SPREAD_LEAST, known)
         self._end(found.ended, share, expected)
-        begun = self._begin(found.found, share, expected, event, number)
+        self._suspect[found.found] = True
+        self._suspect[found.ended] = False
+        begun = self._begin(self._grave(share, expected, event.window_ns), share, expected, event, number)
         self._learn(share, known, usual)
         return begun
 
@@ -106,6 +116,14 @@ class StationWatch:
         learning[self._detector.active] = False
         self._level[learning] += rate * (share[learning] - self._level[learning])
         self._usual += rate * (usual - self._usual)
+
+    def _grave(self, share: NDArray[np.float64], expected: NDArray[np.float64], window_ns: int) -> NDArray[np.int64]:
+        """Of stations that are suspected those that have been much busier for long, or all if they are many."""
+        busy = np.flatnonzero(self._suspect & (share >= np.minimum(LEAST * expected, FULL)))
+        if 0 < len(busy) < GRAVE:
+            busy = busy[(self._detector.age(busy) + 1) * window_ns >= LASTING_NS]
+        self._suspect[busy] = False
+        return busy
 
     def _begin(
         self,
@@ -167,5 +185,6 @@ class StationWatch:
             least=LEAST,
             memory=MEMORY,
             settle=SETTLE_WINDOWS,
+            level=0,
         )
         return Detector(self._count, setting, UNIT)

@@ -53,7 +53,9 @@ class Naive:
         self.age = 0
         self.sums = (0.0, 0.0)
 
-    def step(self, y: float, told: float, told_d: float, limit: float) -> tuple[bool, bool]:
+    def step(  # noqa: PLR0915 - one loop, as the kernel's
+        self, y: float, told: float, told_d: float, limit: float
+    ) -> tuple[bool, bool]:
         m, d = self.bias * told, self.bias * told_d
         variance = max(d * d, m + 0.25)
         gain = 0.5 * sqrt((4 * m + 1) / variance)
