@@ -31,7 +31,7 @@ FIRST_PEAK: Final = 0.5
 PLAN_GAP: Final = 0.005
 # Work of a round's solver at most, in stations of paths passed, and its sweeps at least: it bounds the time, as most
 # rounds need a few sweeps and one in a hundred would need hundreds. On measured series ratios were no worse for the
-# first 15 to 60 alone; on small drawn networks, where a sweep costs next to nothing, they were a little.
+# first 15 to 60 alone; on some small drawn networks, where a sweep costs next to nothing, they were a little.
 VISITS_MAX: Final = 400_000
 SWEEPS_LEAST: Final = 20
 # Shares stay where others promise no more than this, relatively: a guess differs by that from round to round.
