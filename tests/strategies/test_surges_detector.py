@@ -336,3 +336,37 @@ def test_rows_of_a_tile_do_not_overlap():
         rows = [getattr(kernels, name) for name in names.split()]
         assert len(set(rows)) == len(rows)
         assert all(row % kernels.LANES == 0 and row + kernels.LANES <= size for row in rows)
+
+
+@SEEDS
+def test_a_forecast_that_becomes_wrong_by_a_fifth_is_corrected(seed):
+    came, expected, deviation = counts(seed, 1200, 60, mean=400.0, noise=0.1)
+    wrong = np.where(np.arange(1200) < 600, 1.0, 0.8)[:, None]
+    alarms = [
+        run(Detector(60, replace(SETTING, least=1.6, level=level)), came, wrong * expected, wrong * deviation)[0].sum()
+        for level in (SETTING.level, 0)
+    ]
+    assert alarms[0] <= alarms[1] / 2
+
+
+@SEEDS
+def test_what_is_corrected_hides_no_surge(seed):
+    came, expected, deviation = counts(seed, 900, 100, mean=200.0, noise=0.1)
+    came[800:] *= 2.0
+    found, ended = run(Detector(100, SETTING), came, 0.8 * expected, 0.8 * deviation)
+    assert found[800:807].any(axis=0).mean() >= 0.95
+    assert not ended[800:].any()
+
+
+def test_what_was_suspected_can_be_forgotten():
+    came, expected, deviation = counts(3, 700, 40)
+    came[600:] *= 3.0
+    detector = Detector(40, SETTING)
+    run(detector, came[:610], expected[:610], deviation[:610])
+    some = np.arange(40) < 10
+    before = detector.evidence(np.arange(40))
+    assert len(detector.active) == 40
+    detector.forget(some)
+    assert detector.active.tolist() == list(range(10, 40))
+    assert (detector.evidence(np.flatnonzero(some)) == 0).all()
+    assert np.array_equal(detector.evidence(np.flatnonzero(~some)), before[~some])

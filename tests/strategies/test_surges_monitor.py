@@ -312,6 +312,22 @@ def test_a_station_far_above_its_own_course_is_a_surge_until_it_returns(seed):
         monitor.observe_stations(telemetry(301, np.zeros(stations - 1)))
 
 
+@SEEDS
+@pytest.mark.parametrize(("stations", "minutes", "said"), [(1, 5, 0), (1, 20, 1), (6, 5, 1)])
+def test_a_station_that_is_busy_for_minutes_is_a_surge_only_beside_many(seed, stations, minutes, said):
+    monitor = Platform().monitor()
+    random = stream(seed, "busy stations test")
+    usual = random.uniform(0.1, 0.3, NETWORK.station_count)
+    found = []
+    for minute in range(150):
+        share = np.clip(usual + 0.03 * random.standard_normal(len(usual)), 0.0, 1.0)
+        if 100 <= minute < 100 + minutes:
+            share[:stations] = 1.0
+        found += monitor.observe_stations(telemetry(minute, share))
+    assert len(found) == said
+    assert all(set(one.names) <= set(NETWORK.station_name[:stations]) for one in found)
+
+
 def test_regions_are_seats_and_what_hangs_on_them():
     names, region = regions(NETWORK)
     assert len(region) == len(NETWORK.groups)
