@@ -634,7 +634,7 @@ def _slopes(load, curve):  # type: ignore[no-untyped-def]
     """Slope of every station's cost."""
     slope = np.empty(len(load))
     for s in range(len(load)):
-        slope[s] = _delay(load[s], curve, s)[1]
+        slope[s] = _delay(max(load[s], 0.0), curve, s)[1]
     return slope
 
 
@@ -659,7 +659,7 @@ def _moved(  # type: ignore[no-untyped-def]
         sign = -amount if k < lose else amount
         for r in range(len(unit_load)):
             load[s] += sign * times[k] * unit_load[r, s] * demand[r, pair]
-        slope[s] = _delay(load[s], curve, s)[1]
+        slope[s] = _delay(max(load[s], 0.0), curve, s)[1]
 
 
 @njit(cache=True)
@@ -669,6 +669,7 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
     path_start: NDArray[np.uint64],
     path_station: NDArray[np.uint32],
     open_path: NDArray[np.bool_],
+    gaining: NDArray[np.bool_],
     unit_load: NDArray[np.float64],
     demand: NDArray[np.float64],
     curve: NDArray[np.float64],
@@ -691,7 +692,9 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
     path_start : uint64 (P + 1,)
     path_station : uint32 (K,)
     open_path : bool (P,)
-        Paths that may be taken.
+        Paths that may be used.
+    gaining : bool (P,)
+        Open paths that may get more than they have.
     unit_load : float64 (R, S)
         Finite.
     demand : float64 (R, D)
@@ -731,7 +734,7 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
                         closed = path
                     continue
                 cost = _marginal(path, pair, path_start, path_station, unit_load, demand, slope)
-                if cost < cheapest:
+                if gaining[path] and cost < cheapest:
                     cheap, cheapest = path, cost
                 if shares[path] > 0.0 and cost > dearest:
                     dear, dearest = path, cost
@@ -755,7 +758,7 @@ def delay_moves(  # noqa: PLR0912 - one loop nest
                 _moved(amount, pair, size, station, times, lose, unit_load, demand, curve, load, slope)
                 there = _marginal(cheap, pair, path_start, path_station, unit_load, demand, slope)
                 here = _marginal(dear, pair, path_start, path_station, unit_load, demand, slope)
-                if there <= here * (1.0 + gain_min):
+                if there <= here:
                     break
                 _moved(-amount, pair, size, station, times, lose, unit_load, demand, curve, load, slope)
                 amount *= 0.5
@@ -780,7 +783,7 @@ def _carry(  # type: ignore[no-untyped-def]
             s = path_station[k]
             for r in range(len(unit_load)):
                 load[s] += amount * unit_load[r, s] * demand[r, pair]
-            slope[s] = _delay(load[s], curve, s)[1]
+            slope[s] = _delay(max(load[s], 0.0), curve, s)[1]
 
 
 @njit(cache=True)
@@ -793,19 +796,20 @@ def delay_returns(
     demand: NDArray[np.float64],
     curve: NDArray[np.float64],
     home: NDArray[np.float64],
-    loss_max: float,
+    calm: float,
     step: float,
     load: NDArray[np.float64],
     shares: NDArray[np.float64],
 ) -> int:
-    """Move shares of the listed pairs a step towards their home shares, where that costs no more than a part.
+    """Move shares of the listed pairs a step towards their home shares, where it is calm or costs no more.
 
     Parameters
     ----------
     home : float64 (P,)
         Where they belong; only on paths that may be taken.
-    loss_max : float
-        The shares after the step may cost more than those before by no more than this part of it; infinite: no limit.
+    calm : float
+        Where no station on the home ways is used more than this after the step, a pair goes whatever it costs;
+        elsewhere only if that costs no more.
     step : float
         Part of the way home; 1: all of it.
     others
@@ -824,13 +828,15 @@ def delay_returns(
             there = step * (home[path] - shares[path])
             _carry(path, pair, there, path_start, path_station, unit_load, demand, curve, load, slope)
         # Judged at the loads after the step: who goes home to a busy station finds it so.
-        here, there = 0.0, 0.0
+        here, there, busiest = 0.0, 0.0, 0.0
         for path in range(first, last):
             cost = _marginal(path, pair, path_start, path_station, unit_load, demand, slope)
             here += shares[path] * cost
+            if home[path] > 0.0:
+                for k in range(path_start[path], path_start[path + 1]):
+                    busiest = max(busiest, load[path_station[k]])
             there += (shares[path] + step * (home[path] - shares[path])) * cost
-        # Without a limit those without demand go home too: their ways cost nothing, and 0 times infinity is no bound.
-        if loss_max == np.inf or there <= here * (1.0 + loss_max):
+        if busiest <= calm or there <= here:
             for path in range(first, last):
                 shares[path] += step * (home[path] - shares[path])
             moved += 1

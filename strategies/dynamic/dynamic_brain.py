@@ -157,7 +157,9 @@ class DynamicBrain:
             network,
             plan.paths,
             class_leads(network, prepared.classes, plan.paths),
-            AlertSetting(risk=RiskSetting(chunk_bytes=transport.chunk_bytes)),
+            AlertSetting(
+                lead_share=1.0, lead_share_over=0.7, over_steps=15, risk=RiskSetting(chunk_bytes=transport.chunk_bytes)
+            ),
         )
         self._tides = prepared.tides
         self._start = start
@@ -192,7 +194,9 @@ class DynamicBrain:
     def _take(self, event: Event) -> list[Command]:
         match event:
             case SlotStarted():
-                return self._begin_slot(event.now_ns)
+                commands = self._begin_slot(event.now_ns)
+                # Where no sample comes that can be trusted none begins a step, and yet all goes home.
+                return [*commands, *(self._control(event.now_ns) if self.trust is Trust.STATIC else [])]
             case DemandReported():
                 self._demand.observe(event)
                 return self._follow_surges(event)
@@ -203,7 +207,7 @@ class DynamicBrain:
                 found = [] if self._watch is None else self._watch.observe_stations(event)
                 return [
                     *self._surged(event.now_ns, found, of_stations=True),
-                    *self._control(event),
+                    *self._control(event.now_ns, event.waiting),
                     *self._send_round(event.now_ns),
                 ]
             case StationsChanged():
@@ -289,9 +293,8 @@ class DynamicBrain:
 
     # One control step.
 
-    def _control(self, event: TelemetryArrived) -> list[Command]:
-        """Do what the moment asks for, as far as it can be trusted."""
-        now_ns = event.now_ns
+    def _control(self, now_ns: int, waiting: NDArray[np.int64] | None = None) -> list[Command]:
+        """Do what the moment asks for, as far as it can be trusted; `waiting` (S,) as telemetry tells it."""
         if self._slot is None or self.trust is Trust.LAST_GOOD:
             return []
         steering = self.trust <= Trust.DYNAMIC
@@ -304,19 +307,17 @@ class DynamicBrain:
         work = np.maximum(done.load, self._stations.busy(servers) + situation.backlog) * servers
         commands = self._routed(now_ns, done)
         commands += self._lend(now_ns, work if steering else np.zeros(len(work)))
-        commands += self._pace(now_ns, situation, done)
+        commands += self._pace(now_ns, situation, done) if steering else self._pace_by_plan(now_ns)
         warnings = self._alerts.step(
             self._state(now_ns),
             self._rerouting.weights,
-            waiting=event.waiting,
+            waiting=waiting,
             available=situation.available,
             pool_left=self._capacity.left(),
         )
         return [*commands, *logged(warnings)]
 
-    def _situation(
-        self, now_ns: int, rates: NDArray[np.float64], bulk: NDArray[np.float64] | None = None
-    ) -> Situation:
+    def _situation(self, now_ns: int, rates: NDArray[np.float64], bulk: NDArray[np.float64] | None = None) -> Situation:
         """What is asked of the stations, and what they can give."""
         network, others = self._network, self._stations.others
         if self._foreknown is not None:
@@ -386,6 +387,14 @@ class DynamicBrain:
             now_ns, self._observed_ns, self._pacing.hold_s, float(situation.part[1].sum()), surging=bool(self._surges)
         )
         return [*([SetHandling(rules or self._rules)] if changed else []), *logged(decisions)]
+
+    def _pace_by_plan(self, now_ns: int) -> list[Command]:
+        """Hold back no more than the plan says."""
+        self._pacing.forget()
+        self._stepped_ns = now_ns
+        paced, self._paced = self._paced, False
+        decisions = self._journal.holds(now_ns, self._observed_ns, self._pacing.hold_s, 0.0, surging=False)
+        return [*([SetHandling(self._rules)] if paced else []), *logged(decisions)]
 
     # What does not wait for a control step.
 

@@ -92,6 +92,11 @@ class Pacing:
         self.hold_s = np.where(hold_s >= HOLD_MIN_S, hold_s, 0.0)
         self.last_s = np.where(self.hold_s > 0, np.minimum((behind + self._last_s) / spare, LAST_MAX_S), 0.0)
 
+    def forget(self) -> None:
+        """Let go of all queues: what they were reckoned with is trusted no more."""
+        for column in (self._queue_s, self._last_s, self.hold_s, self.last_s):
+            column[:] = 0.0
+
     def pair_hold_ns(self, shares: NDArray[np.float64]) -> NDArray[np.int64]:
         """How long bulk of each pair of groups is to wait on the ways that it uses, shares (P,); (2, pairs) [ns].
 

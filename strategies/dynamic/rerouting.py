@@ -30,8 +30,8 @@ MEAN_BYTES: Final = 1e6
 SQUARED_VARIATION: Final = 4.0
 # Shifts of a pair in a step.
 ROUNDS_MAX: Final = 3
-# What a pair may lose by going home: it gives up a better way for the planned one, which is no reason to stay away.
-HOME_LOSS_MAX: Final = 0.02
+# Of the utilisation from which pairs leave: where it is calmer than this at home, they go there whatever it costs.
+CALM_PART: Final = 0.9
 NEVER_NS: Final = -(2**62)
 
 
@@ -147,7 +147,7 @@ class Rerouting:
         self._both_flows(nothing, nothing)
         idle = np.zeros(stations, dtype=np.bool_)
         moving_gains(*rows, nowhere, idle, unit, nothing, 0.0, shares, self._found, self._gain)
-        delay_moves(nobody, *rows, nowhere, unit, nothing, curve, 0.0, 0.0, ROUNDS_MAX, load, shares)
+        delay_moves(nobody, *rows, nowhere, nowhere, unit, nothing, curve, 0.0, 0.0, ROUNDS_MAX, load, shares)
         delay_returns(nobody, *rows, unit, nothing, curve, shares, 0.0, 0.0, load, shares)
         shift_load(nobody, *rows, unit, nothing, shares, shares, load)
 
@@ -228,9 +228,9 @@ class Rerouting:
             # A way that rests may be taken where nothing else is left: down is worse than to and fro.
             free = whole & ~resting
             none_free = np.bincount(paths.path_pair[free], minlength=paths.pair_count) == 0
-            takes = free | (whole & none_free[paths.path_pair])
+            gaining = free | (whole & none_free[paths.path_pair])
             left = delay_moves(
-                listed, paths.pair_start, self._path_start, self._path_station, takes, unit_load,
+                listed, paths.pair_start, self._path_start, self._path_station, whole, gaining, unit_load,
                 situation.demand, curve, setting.gain_min, setting.step_max if leave else 0.0, ROUNDS_MAX, load, shares,
             )  # fmt: skip
         returned = 0
@@ -239,14 +239,14 @@ class Rerouting:
         if len(listed) and now_ns - self._returned_ns >= setting.settle_ns:
             self._returned_ns = now_ns
             home = self.home / float(WEIGHT_TOTAL)
-            loss = HOME_LOSS_MAX if leave else np.inf
+            calm = CALM_PART * setting.busy if leave else np.inf
             returned = delay_returns(
                 listed, paths.pair_start, self._path_start, self._path_station, unit_load, situation.demand, curve,
-                home, loss, setting.return_step, load, shares,
+                home, calm, setting.return_step, load, shares,
             )  # fmt: skip
         # What was taken away again and again may be less than nothing in the last digit.
         np.maximum(load, 0.0, out=load)
-        pairs = self._take(now_ns, before, shares)
+        pairs = self._take(now_ns, before, shares, whole)
         if situation.part is not None and len(pairs):
             shift_load(
                 pairs, paths.pair_start, self._path_start, self._path_station, unit_load, situation.part,
@@ -320,7 +320,9 @@ class Rerouting:
         away[paths.path_pair[barred]] = False
         return np.flatnonzero(away).astype(np.int64)
 
-    def _take(self, now_ns: int, before: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _take(
+        self, now_ns: int, before: NDArray[np.float64], shares: NDArray[np.float64], whole: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
         """Let the new shares be in force, as whole weights; return the pairs that changed."""
         paths = self._paths
         differ = np.flatnonzero(shares != before)
@@ -335,7 +337,7 @@ class Rerouting:
         sums = np.add.reduceat(clean, starts[:-1])
         weights[rows] = whole_weights(clean / np.repeat(sums, counts), starts, WEIGHT_TOTAL)
         # The last few thousandths of the way home are not worth a step each.
-        near = np.abs(weights - self.home) <= HOME_NEAR
+        near = (np.abs(weights - self.home) <= HOME_NEAR) & (whole | (self.home == 0))
         close = np.bincount(paths.path_pair[rows], ~near[rows], paths.pair_count) == 0
         snap = rows[close[paths.path_pair[rows]]]
         weights[snap] = self.home[snap]

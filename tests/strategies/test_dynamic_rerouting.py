@@ -58,7 +58,6 @@ for number in range(PATHS.path_count):
     PASSES[number, list(PATHS.stations(number))] = True
 
 
-@pytest.mark.xfail(strict=False, reason="seed 5: a pair stays on a stopped way though another of its ways is whole")
 @seeded()
 def test_nobody_leaves_home_without_cause(seed: int) -> None:
     """A pair's weights stay those planned, to the unit, unless a way that it uses passes a busy or stopped station."""
@@ -83,7 +82,6 @@ def test_nobody_leaves_home_without_cause(seed: int) -> None:
     assert left > 10
 
 
-@pytest.mark.xfail(strict=False, reason="seeds 1 and 2: a step fills a station beyond 1 and delays grow")
 @seeded()
 def test_what_moves_is_better_for_all(seed: int) -> None:
     """The sum of delays does not rise in a step, by the model that the steps go by, and what is told of it is true."""
@@ -100,7 +98,6 @@ def test_what_moves_is_better_for_all(seed: int) -> None:
     assert moved > 0
 
 
-@pytest.mark.xfail(strict=False, reason="pairs whose planned way costs 2 % more stay away for good")
 @seeded()
 def test_afterwards_all_go_home_step_by_step_without_a_bump(seed: int) -> None:
     random = np.random.default_rng(seed)
