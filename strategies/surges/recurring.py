@@ -71,9 +71,9 @@ def past_surges(
     if mean.shape != values.shape:
         raise BadInputError("history.expected", f"must have shape {values.shape}", mean.shape)
     steps_a_week = WEEK_NS // grid.step_ns
-    setting = DetectorSetting(
-        grid.step_ns, FALSE_ALARMS, least=LEAST, memory=max(2 * steps_a_week, 2), settle=SETTLE_STEPS
-    )
+    # Means that were fitted to this history are not wrong for long.
+    memory = max(2 * steps_a_week, 2)
+    setting = DetectorSetting(grid.step_ns, FALSE_ALARMS, least=LEAST, memory=memory, settle=SETTLE_STEPS, level=0)
     detector = Detector(values.shape[1], setting, unit)
     begun: dict[int, int] = {}
     found: list[PastSurge] = []
