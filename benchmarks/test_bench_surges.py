@@ -130,7 +130,7 @@ def test_against_river(benchmark: BenchmarkFixture, series: int, steps: int, col
         return (came.copy(), mean.copy(), deviation.copy()), {}
 
     benchmark.pedantic(detector.step, setup=turn, rounds=steps)
-    assert detector.steps == steps
+    assert detector.steps == step
     medians = {name: median(times) for name, times in seconds.items()}
     benchmark.extra_info |= {
         "goal": f"surges.speed.{'minutes_apart' if cold else 'at_once'}",

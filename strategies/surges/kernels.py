@@ -50,7 +50,7 @@ _TINY = np.float32(1e-6)
 # is looked for.
 _LEVEL_MAX = np.float32(8.0)
 _RETURN_MAX = np.float32(4.0)
-_QUIET = np.float32(0.4)
+_QUIET = np.float32(0.6)
 # A forecast is no more wrong than this, or it is a surge; what comes counts up to twice of what is expected and some
 # more; so many units are not much to learn from.
 _BIAS_MIN, _BIAS_MAX = np.float32(1.0), np.float32(1.3)
@@ -92,7 +92,7 @@ def step(  # noqa: PLR0912, PLR0915 - one loop keeps all of a series in register
     least, drift_min, drift_max, limit = setting[LEAST], setting[DRIFT_MIN], setting[DRIFT_MAX], setting[LIMIT]
     limit_end, memory, settled = setting[LIMIT_END], setting[MEMORY], setting[SETTLED]
     low, high, follow = setting[LOW], setting[HIGH], setting[FOLLOW]
-    # A single quiet step, or two, are no end.
+    # A single quiet step is no end.
     quiet_max = _QUIET * limit_end
     scratch = np.zeros(SCRATCH, dtype=np.float32)
     found_all, ended_all, low_all, high_all = 0, 0, 0, 0

@@ -86,7 +86,7 @@ class Naive:
         lasting = self.chained and min(z, self.last) >= shift / 2
         found = not self.active and lasting and self.evidence >= limit and self.steps >= self.setting.settle
         rise = min(max(shift / level_deviation, DRIFT_MIN), DRIFT_MAX)
-        quiet = min(rise * (rise / 2 - max(z / level_deviation, -4.0)), 0.4 * self.setting.limit_end)
+        quiet = min(rise * (rise / 2 - max(z / level_deviation, -4.0)), 0.6 * self.setting.limit_end)
         self.back = max(self.back + quiet, 0.0) if self.active else 0.0
         calm = self.evidence < LOW
         ended = self.active and self.back >= self.setting.limit_end
