@@ -25,7 +25,7 @@ class MatrixDynamicBrain:
 
     Scenarios are whole matrices (`MatrixOutlook`), from the last matrix observed and earlier ones, each divided by its
     own least peak. Shares in force stay while they are nearly the best, and sweeps begin with them, so little changes
-    where little must. When all of a node's demand jumps, the level of its pairs is carried to the node's new totals
+    where little must. When all of a node's demand jumps, the forecast of its pairs is carried to its new totals
     with the first matrix that shows it.
 
     Where nothing is known yet, shares are the best for equal demand of all pairs. A pair that no scenario has demand
