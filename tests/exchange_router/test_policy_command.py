@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from scripted_brain import TICKETS, ScriptedBrain
 import scenarios
 from exchange_router.main import status
 from exchange_router.replay_tables import replay_tables
-from router_core.network import NO_STATION
+from router_core.network import NO_STATION, Network
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from sim.compiled_plane import CompiledPlane
 from sim.completion import completion
@@ -27,13 +28,13 @@ from sim.explanation import explain as explanation
 from sim.metrics import summary
 from sim.pairs import pairs
 from sim.policy_folder import write_policies
-from sim.policy_table import policy_table
 from sim.report import build
 from sim.result_folder import write_lines, write_metrics, write_network, write_pairs, write_run, write_station_slots
 from sim.results import BrainMetrics, Provenance, Run, ScenarioTitle, network_table
 from sim.world import Record, World
-from strategies.brain import Brain
-from strategies.decision import DecisionKind
+from strategies.brain import Brain, Command, Event, KeepRecord
+from strategies.decision import Decision, DecisionKind
+from strategies.policy_record import PolicyRecord
 from strategies.registry import make_brain
 from traces.generate import TraceGenerator, write_trace
 from traces.reader import TraceReader
@@ -74,7 +75,7 @@ def store(folder: Path, trace: Path) -> Path:
         write_pairs(folder, brain.name, pairs(NETWORK, record.exchanges, done))
         write_lines(folder, brain.name, record.lines)
         write_decisions(folder, brain.name, record.decisions)
-        write_policies(folder, brain.name, policy_table(record.policies, NETWORK))
+        write_policies(folder, brain.name, record.policies)
     origin = Provenance(
         command="replay", version="0", commit=None, scenario="toy", scenario_digest="", trace_digest="", seed=1
     )
@@ -102,8 +103,29 @@ def result(tmp_path_factory: pytest.TempPathFactory, trace: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(trace: Path) -> Record:
-    return run_of(ScriptedBrain(NETWORK), trace)[0]
+def told(trace: Path) -> Told:
+    brain = Overheard(NETWORK)
+    record = run_of(brain, trace)[0]
+    return Told(brain.kept, record.decisions)
+
+
+class Overheard(ScriptedBrain):
+    """Remembers, as they were, the records that it has kept."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network)
+        self.kept: list[PolicyRecord] = []
+
+    def handle(self, event: Event) -> list[Command]:
+        commands = super().handle(event)
+        self.kept += [command.record for command in commands if isinstance(command, KeepRecord)]
+        return commands
+
+
+@dataclass(frozen=True)
+class Told:
+    policies: list[PolicyRecord]
+    decisions: tuple[Decision, ...]
 
 
 def explain(result: Path, *more: str, source: str = SOURCE, target: str = TARGET, brain: str = "scripted") -> int:

@@ -12,6 +12,7 @@ from router_core.demand_history import SIZE_BINS, DemandHistory, Relations
 from router_core.errors import BadInputError
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
+from strategies.static.demand_series import DemandSeries
 from strategies.static.outlook import class_outlook, class_totals, hindsight
 from strategies.tides.forecast import Forecast
 
@@ -64,16 +65,11 @@ def drawn_case(seed: int, later_begin: datetime = BEGIN):
     known = [key for number, key in enumerate(keys) if number % 5 != seed % 5] + [(3, 3, 2)]
     known = sorted(set(known))
     source, target, kind = (np.array(column, dtype=np.int32) for column in zip(*known, strict=True))
-    series = SimpleNamespace(source_group=source, target_group=target, demand_class=kind, class_count=CLASSES)
-    series = _Sized(**vars(series))
+    nobody = np.zeros((0, CLASSES))
+    series = DemandSeries(source, target, kind, np.ones(len(known)), CLASSES, nobody, nobody)
     expected = drawn_forecast(random, 48, len(known))
     outlook = drawn_forecast(random, 48, CLASSES + 1)
     return network, series, expected, outlook, later, label, known
-
-
-class _Sized(SimpleNamespace):
-    def __len__(self) -> int:
-        return len(self.source_group)
 
 
 def came_in(later: DemandHistory, hour: int, wanted) -> int:
