@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from router_core.randomness import stream
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
-from sim.demand_report import demand_report
 from strategies.brain import DemandReported
+from strategies.demand_report import demand_report
 from traces.generate import TraceGenerator
 
 DAY = 288  # steps of five minutes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from router_core.network import Network
 from router_core.spread import spread
@@ -63,6 +63,26 @@ class Plan(Protocol):
     def choice(self, source_group: int, target_group: int) -> Choice | None:
         """Ways from one group of endpoints to another, `None` if the network has none."""
         ...
+
+
+@runtime_checkable
+class EndpointPlan(Protocol):
+    """A plan in which endpoints of one group may differ: where their access lines do, or what they know."""
+
+    def choice(self, source_group: int, target_group: int) -> Choice | None:
+        """As in `Plan`, for endpoints that do not differ."""
+        ...
+
+    def between(self, source: int, target: int) -> Choice | None:
+        """Ways from one endpoint to another, `None` if it has none."""
+        ...
+
+
+def choice_between(plan: Plan, network: Network, source: int, target: int) -> Choice | None:
+    """Return what a plan says of two endpoints, `None` if it has no way."""
+    if isinstance(plan, EndpointPlan):
+        return plan.between(source, target)
+    return plan.choice(int(network.node_group[source]), int(network.node_group[target]))
 
 
 def route(network: Network, source: int, target: int, trunk: Trunk) -> tuple[int, ...]:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from router_core.exchanges import concatenate
 from router_core.platform import Platform
 from router_core.units import MINUTE_NS, SECOND_NS
-from sim.demand_report import demand_report
 from sim.other_users import OtherUsers
 from sim.world import WorldConfig
 from strategies.brain import DemandReported
+from strategies.demand_report import demand_report
 from strategies.dynamic.demand_now import DemandIndex
 from strategies.dynamic.dynamic_brain import DynamicBrain
 from strategies.static.prepare import Prepared

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from router_core.errors import BadInputError
 from router_core.network import Network
-from router_core.plan import Choice, Plan, route
-from sim.local_alternates import LivePlan
+from router_core.plan import Choice, Plan, choice_between, route
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,7 @@ def ways(network: Network, plan: Plan | None, source: int, target: int) -> Ways 
     """
     if plan is None:
         return None
-    # A plan speaks of groups; what is down may be one endpoint's own access line.
-    if isinstance(plan, LivePlan):
-        choice = plan.between(source, target)
-    else:
-        choice = plan.choice(int(network.node_group[source]), int(network.node_group[target]))
+    choice = choice_between(plan, network, source, target)
     if choice is None:
         return None
     place = f"plan {network.node_name[source]} > {network.node_name[target]}"

@@ -6,7 +6,7 @@ borrowed servers that start, the telemetry sample, test particles that are colle
 start.
 
 Front-ends act on what monitoring says by themselves: from then on they leave out ways that are known to be down
-(`sim.local_alternates`), whatever plan is in force, until what stopped returns.
+(`router_core.live_plan`), whatever plan is in force, until what stopped returns.
 """
 
 from __future__ import annotations
@@ -23,14 +23,13 @@ import simpy
 from router_core.background import Background
 from router_core.exchanges import Exchanges
 from router_core.line_history import LineHistory
+from router_core.live_plan import LivePlan
 from router_core.network import Network
 from router_core.plan import Plan
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from sim.data_plane import DataPlane, Outcome, SetStationUp
-from sim.demand_report import demand_report
 from sim.faults import Fault, StationFaults
 from sim.front_end_desk import FrontEndDesk, Holding
-from sim.local_alternates import LivePlan
 from sim.other_users import OtherUsers
 from sim.particle_rounds import ParticleRounds
 from sim.policy_table import PolicyRecorder, PolicyTable
@@ -53,6 +52,7 @@ from strategies.brain import (
     TelemetryArrived,
 )
 from strategies.decision import Decision
+from strategies.demand_report import demand_report
 from strategies.line_monitor import LineMonitor
 
 Control = Generator[simpy.Event, Any, None]

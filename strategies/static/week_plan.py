@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.calendar import day_of
 from router_core.errors import BadInputError
 from router_core.network import Network, frozen
 from router_core.paths.path_set import PathSet
 from router_core.paths.route_space import space_of_network
+from router_core.slot_clock import SlotClock
 from router_core.time_grid import TimeGrid
 from router_core.vocabulary import PRIORITY_MAX
 from strategies.static.parts import Arrays, Document
@@ -129,33 +129,12 @@ class WeekPlan:
         return np.asarray(sums != WEIGHT_TOTAL)
 
     @cached_property
-    def _slot_kind(self) -> dict[tuple[bool, int, int], int]:
-        """Last slot of each (working day, weekday, step of the day)."""
-        found = {}
-        for slot in range(self.grid.count):
-            when = self.grid.at(slot)
-            found[day_of(when.date()).working, when.weekday(), int(self.grid.step_of_day()[slot])] = slot
-        return found
+    def _clock(self) -> SlotClock:
+        return SlotClock(self.grid)
 
     def slot_at(self, when: datetime) -> int:
-        """Slot that holds at a local time.
-
-        Outside the grid it is the planned slot that is most like it: the same time of a day of the same kind and
-        weekday, of the same kind, of any kind; the last one planned if there are several.
-        """
-        slot = self.grid.step_of(when)
-        if 0 <= slot < self.grid.count:
-            return slot
-        day = when.replace(hour=0, minute=0, second=0, microsecond=0)
-        step = int((when - day) // timedelta(microseconds=self.grid.step_ns // 1_000))
-        working, weekday = day_of(when.date()).working, when.weekday()
-        known = self._slot_kind
-
-        def likeness(key: tuple[bool, int, int]) -> tuple[int, bool, bool, int]:
-            apart = abs(key[2] - step)
-            return (-min(apart, self.grid.steps_per_day - apart), key[0] == working, key[1] == weekday, known[key])
-
-        return known[max(known, key=likeness)]
+        """Slot that holds at a local time, as `SlotClock` finds it."""
+        return self._clock.slot_at(when)
 
     def shares(self, slot: int) -> NDArray[np.float64]:
         """Shares (P,) of the paths in a slot."""

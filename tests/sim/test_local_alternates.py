@@ -16,6 +16,7 @@ import scenarios
 from router_core.background import no_background
 from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
+from router_core.live_plan import LivePlan
 from router_core.network import Network
 from router_core.paths.capacity import platform_capacity
 from router_core.paths.path_set import PathSet
@@ -29,7 +30,6 @@ from router_core.transport import Transport
 from router_core.units import MS_NS, SECOND_NS
 from sim.data_plane import Refusal
 from sim.faults import Fault, FaultKind
-from sim.local_alternates import LivePlan
 from sim.replay import DATA_PLANES
 from sim.ways import ways
 from sim.world import Record, World, WorldConfig

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
 from router_core.network import Network
-from router_core.plan import Choice, Plan, Trunk
+from router_core.plan import Choice, EndpointPlan, Plan, Trunk, choice_between
 
 Key = tuple[int, int]
 
@@ -46,6 +46,7 @@ class LivePlan:
             raise BadInputError("live plan: down", rule, f"{down.dtype} {down.shape}")
         self.plan = plan
         self._network = network
+        self._by_endpoint = isinstance(plan, EndpointPlan)
         self._down = frozenset(np.flatnonzero(down).tolist())
         # Homes that an endpoint cannot send to, and those that it cannot receive from.
         self._cut_from: dict[int, set[int]] = {}
@@ -73,13 +74,13 @@ class LivePlan:
         network = self._network
         groups = int(network.node_group[source]), int(network.node_group[target])
         if not self._down.isdisjoint((int(network.node_station[source]), int(network.node_station[target]))):
-            return self.plan.choice(*groups)
+            return choice_between(self.plan, network, source, target)
         cut_from, cut_to = self._cut_from.get(source), self._cut_to.get(target)
-        if not cut_from and not cut_to:
+        if not cut_from and not cut_to and not self._by_endpoint:
             return self.choice(*groups)
         key = source, target
         if key not in self._of_endpoints:
-            choice = self.plan.choice(*groups)
+            choice = choice_between(self.plan, network, source, target)
             self._of_endpoints[key] = choice and _standing_in(
                 choice,
                 [
