@@ -1,0 +1,1 @@
+"""The check of a policy before it is published."""

@@ -1,0 +1,69 @@
+"""What the feed takes for the time: the system's clock live, a set one where time is simulated or tested."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from router_core.calendar import LOCAL_TIME
+from router_core.units import SECOND_NS
+
+
+class Clock(Protocol):
+    """A clock of the world outside."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970-01-01T00:00:00Z."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970-01-01T00:00:00Z."""
+        return time.time_ns()
+
+
+class SetClock:
+    """A clock that stands until it is set.
+
+    Parameters
+    ----------
+    now_ns : int
+        Nanoseconds since 1970-01-01T00:00:00Z, >= 0.
+    """
+
+    def __init__(self, now_ns: int) -> None:
+        self._now_ns = now_ns
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970-01-01T00:00:00Z."""
+        return self._now_ns
+
+    def set(self, now_ns: int) -> None:
+        """Let it be that time; it may run back, as real clocks do."""
+        self._now_ns = now_ns
+
+    def advance(self, by_ns: int) -> None:
+        """Let so much time pass."""
+        self._now_ns += by_ns
+
+
+def utc_of(instant_ns: int) -> datetime:
+    """Return an instant as a date and time in UTC, cut to whole microseconds."""
+    return datetime.fromtimestamp(instant_ns // SECOND_NS, UTC) + timedelta(
+        microseconds=instant_ns % SECOND_NS // 1_000
+    )
+
+
+def local_of(instant_ns: int) -> datetime:
+    """Return an instant as local time without a zone, as plans speak of it."""
+    return utc_of(instant_ns).astimezone(LOCAL_TIME).replace(tzinfo=None)
+
+
+def instant_of(when: datetime) -> int:
+    """Return an aware date and time as nanoseconds since 1970."""
+    since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000

@@ -1,0 +1,1 @@
+"""The brain at the live centre: observations in, commands out, recorded, and turned into bundles."""

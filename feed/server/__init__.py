@@ -1,0 +1,1 @@
+"""The server that publishes bundles and takes in telemetry and acknowledgements."""

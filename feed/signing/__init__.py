@@ -1,0 +1,1 @@
+"""Signatures: domestic and international keys behind one protocol, envelopes, trust and its rotation."""
