@@ -1,0 +1,46 @@
+"""A file that is whole on the disk, old or new, whatever instant the power fails at."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+# Owner alone: what the feed keeps is nobody else's business, unless the caller says so.
+PRIVATE: Final = 0o600
+READABLE: Final = 0o644
+
+
+def write_durably(path: Path, data: bytes, mode: int = PRIVATE) -> None:
+    """Put `data` in the place of the file, whole or not at all, and return when it would survive a loss of power.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written: the file is as it was, and nothing is left beside it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask, or a draft that an earlier crash left
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder would survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
