@@ -174,12 +174,16 @@ class NowDocument(Document):
     weights : tuple of (target, weights)
         Weights of the moment, of the same ways as in the static layer; targets ascending.
     holds : tuple of (target, hold_ns, last_ns)
-        How long deferrable tasks wait: those that can be in time, and those that cannot; targets ascending.
+        How long deferrable tasks wait: those that can be in time, and those that cannot; targets ascending. They are
+        meant as in `strategies.dynamic.pacing.PacedRules`.
+    hold_of_lead : float
+        Of a task that can be in time these holds take no more than this share of the time to its deadline.
     """
 
     source: Index
     weights: tuple[tuple[Index, Weights], ...]
     holds: tuple[tuple[Index, Nanoseconds, Nanoseconds], ...]
+    hold_of_lead: Annotated[float, Field(ge=0, lt=1)]
 
 
 class RelationsDocument(Document):

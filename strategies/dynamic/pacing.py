@@ -141,6 +141,12 @@ class PacedRules:
     hold_max_ns : int64 (C,)
     deferrable : bool (C,)
     hold_of_lead : float
+
+    Attributes
+    ----------
+    base : TaskRules or None
+    pair_hold_ns : int64 (2, G, G)
+    hold_of_lead : float
     """
 
     def __init__(
@@ -153,29 +159,29 @@ class PacedRules:
         deferrable: NDArray[np.bool_],
         hold_of_lead: float,
     ) -> None:
-        self._base = base
+        self.base = base
         self._classes = classes
-        self._pair_hold_ns = pair_hold_ns
+        self.pair_hold_ns = pair_hold_ns
         self._node_group = node_group
         self._hold_max_ns = hold_max_ns
         self._deferrable = deferrable
-        self._hold_of_lead = hold_of_lead
+        self.hold_of_lead = hold_of_lead
 
     def handle(self, tasks: Exchanges, first_id: int) -> Handled:
         """Hold bulk for as long as its pair says, within what its deadline allows."""
         kind = self._classes.classify(tasks)
-        if self._base is None:
+        if self.base is None:
             handled = Handled(np.zeros(len(tasks), dtype=np.int64), tasks.priority)
         else:
-            handled = self._base.handle_classes(tasks, first_id, kind)
+            handled = self.base.handle_classes(tasks, first_id, kind)
         ends = self._node_group[tasks.source], self._node_group[tasks.target]
-        hold_ns = self._pair_hold_ns[0][ends]
+        hold_ns = self.pair_hold_ns[0][ends]
         waits = np.flatnonzero(self._deferrable[kind] & (hold_ns > handled.hold_ns))
         if not len(waits):
             return handled
-        limit_ns = np.minimum(longest_hold_ns(tasks[waits], self._hold_of_lead), self._hold_max_ns[kind[waits]])
+        limit_ns = np.minimum(longest_hold_ns(tasks[waits], self.hold_of_lead), self._hold_max_ns[kind[waits]])
         in_time = hold_ns[waits] <= HOPELESS * limit_ns
-        last_ns = self._pair_hold_ns[1][ends][waits]
+        last_ns = self.pair_hold_ns[1][ends][waits]
         result = handled.hold_ns.copy()
         held_ns = np.where(in_time, np.minimum(hold_ns[waits], limit_ns), np.maximum(last_ns, limit_ns))
         result[waits] = np.maximum(result[waits], held_ns)

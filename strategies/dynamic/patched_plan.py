@@ -54,15 +54,20 @@ class PathPlans:
 
 
 class PathPlan:
-    """`Plan` of one set of whole weights (P,)."""
+    """`Plan` of one set of whole weights.
+
+    Attributes
+    ----------
+    weights : int64 (P,)
+    """
 
     def __init__(self, plans: PathPlans, weights: NDArray[np.int64]) -> None:
         self._plans = plans
-        self._weights = weights
+        self.weights = weights
 
     def choice(self, source_group: int, target_group: int) -> Choice | None:
         """Ways of a pair, `None` if it has none."""
-        return self._plans.choice(source_group, target_group, self._weights)
+        return self._plans.choice(source_group, target_group, self.weights)
 
 
 class PatchedPlan:
@@ -77,17 +82,18 @@ class PatchedPlan:
     Attributes
     ----------
     base : Plan
+    weights : dict of (source group, target group) to tuple of int
     """
 
     def __init__(self, base: Plan, weights: Mapping[tuple[int, int], tuple[int, ...]]) -> None:
         self.base = base
-        self._weights = dict(weights)
+        self.weights = dict(weights)
 
     def __len__(self) -> int:
-        return len(self._weights)
+        return len(self.weights)
 
     def choice(self, source_group: int, target_group: int) -> Choice | None:
         """Ways of a pair, `None` if the plan beneath has none."""
         choice = self.base.choice(source_group, target_group)
-        weights = self._weights.get((source_group, target_group))
+        weights = self.weights.get((source_group, target_group))
         return choice if choice is None or weights is None else Choice(choice.trunks, weights)
