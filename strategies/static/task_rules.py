@@ -49,6 +49,10 @@ class TaskRules:
         self._upto = np.cumsum(plan.hold[slot], axis=1, dtype=np.int64)
         self._waits = plan.hold[slot, :, 0] < WEIGHT_TOTAL
 
+    def facts(self) -> tuple[object, ...]:
+        """Return all that it goes by, the classifier apart: equal rules have equal facts."""
+        return (self._priority, self._lag_ns, self._hold_of_lead, self._upto)
+
     def handle(self, tasks: Exchanges, first_id: int) -> Handled:
         """Draw each task's hold by its id from the weights of its class, within what its deadline allows."""
         return self.handle_classes(tasks, first_id, self._classes.classify(tasks))

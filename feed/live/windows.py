@@ -1,0 +1,234 @@
+"""Samples of single stations and reports of single front-ends, gathered into the windows that a brain is told of.
+
+Window k ends at ``k * period`` of the run. What comes twice counts once, and what comes after its window was closed is
+counted as late. A window is closed when all have told that ever did, or when its grace is over. Nothing is judged here:
+what is absurd or missing the brain's own guard deals with. A station that is silent has no utilisation (NaN).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feed.live.samples import AcceptedTasks, StationSamples
+from router_core.errors import BadInputError
+from router_core.network import Network
+from router_core.units import MINUTE_NS, SECOND_NS
+from router_core.vocabulary import PRIORITY_MAX, Mode, TaskKind
+from strategies.brain import DemandReported, Event, StationsChanged, TelemetryArrived
+
+# With fewer front-ends than this share of those that reported before, a window says nothing of demand.
+REPORTERS_MIN: Final = 0.5
+# Windows that may be open at once: agents whose clocks are ahead fill later ones.
+OPEN_MAX: Final = 8
+
+
+@dataclass(frozen=True)
+class WindowSetting:
+    """Rhythm of the windows.
+
+    Attributes
+    ----------
+    period_ns : int
+        Length of a window [ns], > 0.
+    grace_ns : int
+        How long after its end a window waits for those that have not told yet [ns], >= 0.
+    """
+
+    period_ns: int = MINUTE_NS
+    grace_ns: int = 5 * SECOND_NS
+
+    def __post_init__(self) -> None:
+        if self.period_ns <= 0 or self.grace_ns < 0:
+            raise BadInputError("windows", "must have a positive period and no negative grace", self)
+
+
+@dataclass(eq=False)
+class _Stations:
+    """Sums of one window."""
+
+    told_ns: NDArray[np.int64]
+    busy: NDArray[np.float64]
+    served: NDArray[np.float64]
+    waiting: NDArray[np.int64]
+
+
+@dataclass(eq=False)
+class _Open:
+    """One window."""
+
+    stations: _Stations | None = None
+    tasks: dict[int, list[AcceptedTasks]] = field(default_factory=dict)
+
+
+class TelemetryWindows:
+    """Gathers what agents tell.
+
+    Parameters
+    ----------
+    network : Network
+    start_ns : int
+        Instant 0 of the run, since 1970 [ns].
+    setting : WindowSetting, optional
+
+    Attributes
+    ----------
+    counts : Counter of str
+        Station samples and reports by what became of them: ``taken``, ``late``, ``twice``, ``early``.
+    """
+
+    def __init__(self, network: Network, start_ns: int, setting: WindowSetting | None = None) -> None:
+        self._network = network
+        self._start_ns = start_ns
+        self._setting = setting or WindowSetting()
+        stations = network.station_count
+        self._newest_ns = np.zeros(stations, dtype=np.int64)
+        self._heard = np.zeros(stations, dtype=np.bool_)
+        self._up = np.ones(stations, dtype=np.bool_)
+        self._reported_ns: dict[int, int] = {}
+        self._open: dict[int, _Open] = {}
+        self._closed = 0
+        self._alarms: list[tuple[int, NDArray[np.int32], NDArray[np.bool_]]] = []
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def up(self) -> NDArray[np.bool_]:
+        """Which stations work, by the newest sample of each; all that were never heard of count as up. (S,)."""
+        return self._up.copy()
+
+    @property
+    def period_ns(self) -> int:
+        """Length of a window [ns]."""
+        return self._setting.period_ns
+
+    def stations(self, samples: StationSamples) -> None:
+        """Take samples in; types, shapes and indices are the caller's to check."""
+        observed_ns = samples.observed_ns - self._start_ns
+        number = self._number(observed_ns)
+        if number is None:
+            self.counts["late" if observed_ns <= self._closed * self.period_ns else "early"] += len(samples.station)
+            return
+        fresh = np.flatnonzero(self._newest_ns[samples.station] < observed_ns)
+        self.counts["twice"] += len(samples.station) - len(fresh)
+        self.counts["taken"] += len(fresh)
+        station = samples.station[fresh]
+        window = self._window(number).stations
+        assert window is not None, "a window has sums"
+        self._newest_ns[station] = observed_ns
+        self._heard[station] = True
+        window.told_ns[station] += samples.window_ns
+        window.busy[station] += samples.utilisation[fresh] * samples.window_ns
+        window.served[station] += samples.served_bytes[fresh]
+        window.waiting[station] = samples.waiting[fresh]
+        changed = station[self._up[station] != samples.up[fresh]]
+        self._up[station] = samples.up[fresh]
+        if len(changed):
+            changed = np.sort(changed)
+            self._alarms.append((observed_ns, changed, self._up[changed]))
+
+    def accepted(self, tasks: AcceptedTasks) -> None:
+        """Take in what a front-end accepted; no rows is a report too."""
+        observed_ns = tasks.observed_ns - self._start_ns
+        number = self._number(observed_ns)
+        if number is None:
+            self.counts["late" if observed_ns <= self._closed * self.period_ns else "early"] += 1
+            return
+        if observed_ns <= self._reported_ns.get(tasks.source, 0):
+            self.counts["twice"] += 1
+            return
+        self.counts["taken"] += 1
+        self._reported_ns[tasks.source] = observed_ns
+        self._window(number).tasks.setdefault(tasks.source, []).append(tasks)
+
+    def close(self, now_ns: int) -> list[Event]:
+        """Return what a brain is to be told now, in order.
+
+        Parameters
+        ----------
+        now_ns : int
+            Of the run [ns].
+        """
+        events: list[Event] = [
+            StationsChanged(now_ns, min(observed_ns, now_ns), station, up) for observed_ns, station, up in self._alarms
+        ]
+        self._alarms.clear()
+        for number in sorted(self._open):
+            end_ns = number * self.period_ns
+            window = self._open[number]
+            if end_ns > now_ns or (now_ns < end_ns + self._setting.grace_ns and not self._complete(window)):
+                break
+            del self._open[number]
+            self._closed = number
+            events += self._told(window, now_ns, end_ns)
+        # What is over without a word is closed too: what comes for it later is late.
+        self._closed = max(self._closed, (now_ns - self._setting.grace_ns) // self.period_ns)
+        return events
+
+    def _number(self, observed_ns: int) -> int | None:
+        """Window of an instant, `None` if it is closed, or too far ahead."""
+        number = -(-observed_ns // self.period_ns)
+        return number if self._closed < number <= self._closed + OPEN_MAX and observed_ns > 0 else None
+
+    def _window(self, number: int) -> _Open:
+        window = self._open.setdefault(number, _Open())
+        if window.stations is None:
+            count = self._network.station_count
+            window.stations = _Stations(
+                np.zeros(count, dtype=np.int64), np.zeros(count), np.zeros(count), np.zeros(count, dtype=np.int64)
+            )
+        return window
+
+    def _complete(self, window: _Open) -> bool:
+        told = window.stations is not None and bool((window.stations.told_ns > 0).all())
+        return told and len(window.tasks) == len(self._reported_ns)
+
+    def _told(self, window: _Open, now_ns: int, end_ns: int) -> list[Event]:
+        events: list[Event] = []
+        if window.tasks and len(window.tasks) >= REPORTERS_MIN * len(self._reported_ns):
+            events.append(self._demand([one for of in window.tasks.values() for one in of], now_ns, end_ns))
+        sums = window.stations
+        if sums is not None and (sums.told_ns > 0).any():
+            known = sums.told_ns > 0
+            whole = np.where(known, sums.told_ns, 1)
+            # Where one sample covers the window nothing is scaled, and nothing is rounded.
+            factor = self.period_ns / whole
+            utilisation = np.where(known, sums.busy / whole, np.nan)
+            served = np.rint(sums.served * np.where(known, factor, 0.0)).astype(np.int64)
+            up = self._up.copy()
+            events.append(TelemetryArrived(now_ns, end_ns, self.period_ns, utilisation, sums.waiting, served, up))
+        return events
+
+    def _demand(self, reports: list[AcceptedTasks], now_ns: int, end_ns: int) -> DemandReported:
+        source = np.concatenate([np.full(len(one.target), one.source, dtype=np.int32) for one in reports])
+        columns = {
+            name: np.concatenate([getattr(one, name) for one in reports])
+            for name in ("target", "mode", "kind", "priority", "exchanges", "payload_bytes")
+        }
+        code = source.astype(np.int64)
+        for name, values in (
+            ("target", self._network.node_count),
+            ("mode", len(Mode)),
+            ("kind", len(TaskKind)),
+            ("priority", PRIORITY_MAX + 1),
+        ):
+            code = code * values + columns[name]
+        order, first = np.unique(code, return_index=True)
+        place = np.searchsorted(order, code)
+        sums = {name: np.zeros(len(order), dtype=np.int64) for name in ("exchanges", "payload_bytes")}
+        for name, total in sums.items():
+            np.add.at(total, place, columns[name])
+        return DemandReported(
+            now_ns,
+            end_ns,
+            self.period_ns,
+            source=source[first],
+            target=columns["target"][first],
+            mode=columns["mode"][first],
+            kind=columns["kind"][first],
+            priority=columns["priority"][first],
+            **sums,
+        )
