@@ -1,4 +1,4 @@
-"""The brain at work: told events, its commands followed and recorded. No sockets and no clock; files by the recorder."""
+"""The brain at work: told events, its commands followed and recorded. It has no sockets and no clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from feed.live.recording import Recorder
 from router_core.network import Network
 from router_core.units import MINUTE_NS
 from strategies.brain import Brain, Event, LogDecision, SlotStarted
-from strategies.decision import Decision
+from strategies.decision import Decision, Trust
 from strategies.static.prepare import Prepared
 
 SLOT_NS = 5 * MINUTE_NS
@@ -56,6 +56,12 @@ class LiveCentre:
         self._digests = CommandDigests(network)
         self._recorder = recorder
         self._slot = -1
+
+    @property
+    def trust(self) -> str:
+        """What the brain goes by, ``-`` where it does not say."""
+        trust = getattr(self._brain, "trust", None)
+        return trust.name.lower() if isinstance(trust, Trust) else "-"
 
     def slot(self, now_ns: int) -> list[Event]:
         """Return the event of the planning slot that began, if one did; [ns] of the run.

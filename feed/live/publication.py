@@ -43,14 +43,15 @@ class PublicationSetting:
     renew_plan_ns: int = DAY_NS
 
     def __post_init__(self) -> None:
-        if not (
-            0 <= self.least_ns
-            and 0 < self.renew_ns < self.soft_ns < self.hard_ns
-            and 0 < self.renew_plan_ns < self.hard_ns
+        for name, low, value, high in (
+            ("least", 0, self.least_ns, None),
+            ("renew", 1, self.renew_ns, self.soft_ns),
+            ("soft", 1, self.soft_ns, self.hard_ns),
+            ("renew_plan", 1, self.renew_plan_ns, self.hard_ns),
         ):
-            raise BadInputError(
-                "publication", "must have 0 < renew < soft < hard, renew_plan < hard, and no negative least", self
-            )
+            if value < low or (high is not None and value >= high):
+                rule = f"must be at least {low}" + ("" if high is None else f" and less than {high}")
+                raise BadInputError(f"publication.{name}_ns", rule, value)
 
 
 class Publications:

@@ -52,7 +52,7 @@ class _Stations:
     """Sums of one window."""
 
     told_ns: NDArray[np.int64]
-    busy: NDArray[np.float64]
+    utilisation: NDArray[np.float64]
     served: NDArray[np.float64]
     waiting: NDArray[np.int64]
 
@@ -120,8 +120,12 @@ class TelemetryWindows:
         assert window is not None, "a window has sums"
         self._newest_ns[station] = observed_ns
         self._heard[station] = True
-        window.told_ns[station] += samples.window_ns
-        window.busy[station] += samples.utilisation[fresh] * samples.window_ns
+        # The mean over what was told, by length; a single sample is left to the bit.
+        before_ns = window.told_ns[station]
+        part = samples.window_ns / (before_ns + samples.window_ns)
+        mean, more = window.utilisation[station], samples.utilisation[fresh]
+        window.utilisation[station] = np.where(before_ns == 0, more, mean + (more - mean) * part)
+        window.told_ns[station] = before_ns + samples.window_ns
         window.served[station] += samples.served_bytes[fresh]
         window.waiting[station] = samples.waiting[fresh]
         changed = station[self._up[station] != samples.up[fresh]]
@@ -194,9 +198,8 @@ class TelemetryWindows:
         if sums is not None and (sums.told_ns > 0).any():
             known = sums.told_ns > 0
             whole = np.where(known, sums.told_ns, 1)
-            # Where one sample covers the window nothing is scaled, and nothing is rounded.
             factor = self.period_ns / whole
-            utilisation = np.where(known, sums.busy / whole, np.nan)
+            utilisation = np.where(known, sums.utilisation, np.nan)
             served = np.rint(sums.served * np.where(known, factor, 0.0)).astype(np.int64)
             up = self._up.copy()
             events.append(TelemetryArrived(now_ns, end_ns, self.period_ns, utilisation, sums.waiting, served, up))

@@ -1,0 +1,112 @@
+"""Keeps the live centre going: closes windows of telemetry, lets it take its turns, and hands on what it publishes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from feed.clock import Clock
+from feed.live.host import CentreHost, CentreLostError
+from feed.live.windows import TelemetryWindows
+from feed.live.work import Done, Turn
+from router_core.units import SECOND_NS
+
+LOG: Final = logging.getLogger("exchange_router.centre")
+LOOK_S: Final = 0.1  # how often the clock is looked at
+RESTART_S: Final = (1.0, 60.0)
+
+
+class Publishing(Protocol):
+    """Takes bundles that are to reach front-ends; both methods may wait for the disk."""
+
+    def next_epoch(self) -> int:
+        """Return an epoch greater than that of any bundle published so far."""
+        ...
+
+    async def publish_packed(self, packed: bytes) -> None:
+        """Publish a signed bundle; raises `RefusedBundleError` if it is none that may be."""
+        ...
+
+
+class Conductor:
+    """Lets the centre work by the clock.
+
+    Parameters
+    ----------
+    windows : TelemetryWindows
+    clock : Clock
+    start_ns : int
+        Instant 0 of the run, since 1970 [ns].
+    host : callable
+        Makes the centre's host; called again when it was lost.
+    publishing : Publishing or None
+        None: a shadow, which computes and records, and publishes nothing.
+    on_done : callable, optional
+        Told of every turn.
+    """
+
+    def __init__(
+        self,
+        windows: TelemetryWindows,
+        clock: Clock,
+        start_ns: int,
+        host: Callable[[], CentreHost],
+        publishing: Publishing | None,
+        on_done: Callable[[Done], None] = lambda _done: None,
+    ) -> None:
+        self._windows = windows
+        self._clock = clock
+        self._start_ns = start_ns
+        self._make_host = host
+        self._host: CentreHost | None = None
+        self._publishing = publishing
+        self._on_done = on_done
+        self._looked_ns = -1
+
+    async def run(self) -> None:
+        """Go on until cancelled; a centre that is lost is made anew, later each time, and agents go on meanwhile."""
+        wait_s = RESTART_S[0]
+        try:
+            while True:
+                try:
+                    await self.look()
+                    wait_s = RESTART_S[0]
+                    await asyncio.sleep(LOOK_S)
+                except CentreLostError as error:
+                    LOG.warning("centre lost, made anew in %.0f s: %s", wait_s, error)
+                    await self.close()
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, RESTART_S[1])
+        finally:
+            await self.close()
+
+    async def look(self) -> Done | None:
+        """Let the centre take a turn if anything is to be told, or a second has passed."""
+        now_ns = self._clock.now_ns()
+        run_ns = now_ns - self._start_ns
+        if run_ns < 0:
+            return None
+        events = self._windows.close(run_ns)
+        if not events and 0 <= now_ns - self._looked_ns < SECOND_NS:
+            return None
+        self._looked_ns = now_ns
+        if self._host is None:
+            self._host = self._make_host()
+        epoch = None if self._publishing is None else self._publishing.next_epoch()
+        done = await self._host.turn(Turn(now_ns, tuple(events), epoch))
+        for decision in done.decisions:
+            LOG.info("decision %s %s %s", decision.kind.value, decision.reason.value, " ".join(decision.subject[:3]))
+        for line in done.refused:
+            LOG.error("policy not published: %s", line)
+        if done.packed is not None and self._publishing is not None:
+            await self._publishing.publish_packed(done.packed)
+        self._on_done(done)
+        return done
+
+    async def close(self) -> None:
+        """End the centre."""
+        host, self._host = self._host, None
+        if host is not None:
+            await host.close()

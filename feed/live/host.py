@@ -1,0 +1,113 @@
+"""Where the live centre works: in this process, or in one of its own so that no request waits for a control step."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Final, Protocol
+
+from feed.live.work import CentreWork, Done, Turn
+from router_core.errors import ExchangeRouterError
+
+START_S_MAX: Final = 300.0
+STOP_S_MAX: Final = 10.0
+READY: Final = "ready"
+
+
+class CentreLostError(ExchangeRouterError):
+    """The centre's process ended, or could not begin."""
+
+
+class CentreHost(Protocol):
+    """Lets the centre work, one turn after another."""
+
+    async def turn(self, turn: Turn) -> Done:
+        """Return what came of a turn; raises `CentreLostError` if there is no centre any more."""
+        ...
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
+
+class InlineHost:
+    """The centre in this very thread: for tests, and for time that is simulated."""
+
+    def __init__(self, work: CentreWork) -> None:
+        self._work = work
+
+    async def turn(self, turn: Turn) -> Done:
+        """Return what came of a turn."""
+        return self._work.turn(turn)
+
+    async def close(self) -> None:
+        """Nothing is to be ended."""
+
+
+class ProcessHost:
+    """The centre in a process of its own, which ends when this one does, however it ends.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the work over there; it and its arguments are pickled.
+    """
+
+    def __init__(self, make: Callable[[], CentreWork]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, make), name="exchange-router-centre", daemon=True)
+        self._process.start()
+        theirs.close()
+        self._lock = asyncio.Lock()
+        self._ready = False
+
+    async def turn(self, turn: Turn) -> Done:
+        """Return what came of a turn; the first one waits until the centre is ready."""
+        async with self._lock:
+            return await asyncio.to_thread(self._round, turn)
+
+    def _round(self, turn: Turn) -> Done:
+        try:
+            if not self._ready:
+                if not self._pipe.poll(START_S_MAX):
+                    raise CentreLostError(f"the centre was not ready after {START_S_MAX:.0f} s")
+                self._said()
+                self._ready = True
+            self._pipe.send(turn)
+            done = self._said()
+        except (EOFError, OSError) as error:
+            raise CentreLostError(f"the centre's process ended, exit code {self._process.exitcode}") from error
+        assert isinstance(done, Done), "the centre answers a turn with what came of it"
+        return done
+
+    def _said(self) -> object:
+        said = self._pipe.recv()
+        if isinstance(said, ExchangeRouterError):
+            raise said
+        return said
+
+    async def close(self) -> None:
+        """Let it end after the turn that it is at; one that does not is ended."""
+        self._pipe.close()
+        await asyncio.to_thread(self._process.join, STOP_S_MAX)
+        if self._process.is_alive():
+            self._process.kill()
+            await asyncio.to_thread(self._process.join, STOP_S_MAX)
+
+
+def _work(pipe: Connection, make: Callable[[], CentreWork]) -> None:
+    # Ctrl-C reaches the whole group: the server decides when the centre ends, by closing the pipe.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        work = make()
+        pipe.send(READY)
+        while True:
+            pipe.send(work.turn(pipe.recv()))
+    except (EOFError, BrokenPipeError):
+        return
+    except ExchangeRouterError as error:
+        pipe.send(error)

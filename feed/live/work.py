@@ -1,0 +1,126 @@
+"""One turn of the live centre: events told, and a bundle made if one is due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from feed.bundle.archive import pack
+from feed.bundle.bundle import Bundle
+from feed.bundle.parsed import Parsed, parse
+from feed.live.centre import LiveCentre
+from feed.live.publication import Occasion, Publications, PublicationSetting
+from feed.live.publisher import Publisher
+from strategies.brain import Event
+from strategies.decision import Decision
+
+REFUSED_LINES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """What the centre is to do.
+
+    Attributes
+    ----------
+    now_ns : int
+        Since 1970 [ns].
+    events : tuple of Event
+        Of the run's time, in order.
+    epoch : int or None
+        With which a bundle may be published; None: none may.
+    """
+
+    now_ns: int
+    events: tuple[Event, ...]
+    epoch: int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What came of it.
+
+    Attributes
+    ----------
+    decisions : tuple of Decision
+    step_s : tuple of float
+        Time that the brain took for each event [s].
+    trust : str
+        What the brain goes by, ``-`` where it does not say.
+    occasion : Occasion or None
+        Why a bundle was made; None: none was due.
+    packed : bytes or None
+        The signed bundle.
+    refused : tuple of str
+        Why the check refused it, a line each, the first ones.
+    """
+
+    decisions: tuple[Decision, ...]
+    step_s: tuple[float, ...]
+    trust: str
+    occasion: Occasion | None
+    packed: bytes | None
+    refused: tuple[str, ...]
+
+
+class CentreWork:
+    """The live centre and its publisher.
+
+    Parameters
+    ----------
+    centre : LiveCentre
+    start_ns : int
+        Instant 0 of the run, since 1970 [ns].
+    publisher : Publisher or None
+        None: nothing is ever published, the centre watches only.
+    setting : PublicationSetting
+    active : Bundle, optional
+        Policy that agents have now, that changes are measured against.
+    """
+
+    def __init__(
+        self,
+        centre: LiveCentre,
+        start_ns: int,
+        publisher: Publisher | None,
+        setting: PublicationSetting,
+        active: Bundle | None = None,
+    ) -> None:
+        self._centre = centre
+        self._start_ns = start_ns
+        self._publisher = publisher
+        self._publications = Publications(setting)
+        self._active: Parsed | None = None if active is None else parse(active)
+
+    def turn(self, turn: Turn) -> Done:
+        """Tell the events, and make a bundle if one is due."""
+        run_ns = turn.now_ns - self._start_ns
+        told = self._centre.tell([*self._centre.slot(run_ns), *turn.events])
+        occasion, packed, refused = None, None, ()
+        if self._publisher is not None and turn.epoch is not None:
+            occasion, packed, refused = self._published(self._publisher, turn.epoch, turn.now_ns)
+        return Done(told.decisions, told.step_s, self._centre.trust, occasion, packed, refused)
+
+    def _published(
+        self, publisher: Publisher, epoch: int, now_ns: int
+    ) -> tuple[Occasion | None, bytes | None, tuple[str, ...]]:
+        run_ns = now_ns - self._start_ns
+        key = self._centre.key(run_ns)
+        occasion = self._publications.due(now_ns, key, as_planned=self._centre.as_planned(run_ns))
+        if occasion is None:
+            return None, None, ()
+        made = publisher.publication(
+            self._centre.content(run_ns), epoch=epoch, now_ns=now_ns, reason=occasion.value, active=self._active
+        )
+        if made.bundle is None:
+            self._publications.tried(now_ns)
+            return occasion, None, _lines(made.findings.refusals)
+        self._publications.done(now_ns, key)
+        self._active = parse(made.bundle)
+        return occasion, pack(made.bundle), ()
+
+
+def _lines(refusals: Sequence[object]) -> tuple[str, ...]:
+    shown = tuple(str(one) for one in refusals[:REFUSED_LINES])
+    rest = len(refusals) - len(shown)
+    return (*shown, f"and {rest} more") if rest else shown
