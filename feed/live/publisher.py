@@ -104,6 +104,7 @@ class Publisher:
             scenario=self._platform.name,
             inputs=self._inputs,
             provenance=self._provenance | {"reason": reason},
+            known=self._composer.entries,
         )
         findings = check_policy(
             self._platform.network,

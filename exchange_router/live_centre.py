@@ -1,0 +1,123 @@
+"""How the live centre is made: here, or in a process of its own, from names and files alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import scenarios
+from exchange_router import provenance
+from exchange_router.brain_file import read_brain
+from feed.bundle.archive import unpack
+from feed.bundle.documents import GuardsDocument
+from feed.check.check import CheckSetting
+from feed.check.loads import forecast_loads
+from feed.clock import local_of, utc_of
+from feed.live.centre import LiveCentre
+from feed.live.publication import PublicationSetting
+from feed.live.publisher import Publisher
+from feed.live.recording import Recorder
+from feed.live.work import CentreWork
+from feed.signing.key_files import signer_from
+from router_core.errors import BadInputError
+from router_core.platform import Platform
+from strategies.registry import Preparation, make_brain
+from strategies.static.prepare import Prepared
+
+# Those whose policies a bundle can say, and that need no particles.
+BRAINS: Final = ("static", "dynamic")
+
+
+@dataclass(frozen=True)
+class CentreSpec:
+    """What a centre is made of; plain values, so that another process can be told.
+
+    Attributes
+    ----------
+    scenario : str
+    prepared : Path
+        Brain file of `brain fit`.
+    brain : str
+        One of `BRAINS`.
+    start_ns : int
+        Instant 0 of the run, since 1970 [ns].
+    keys : tuple of str
+        Where signers are; none: nothing is published.
+    guards : GuardsDocument
+    records : Path or None
+        Folder for recordings; None: nothing is recorded.
+    publication : PublicationSetting
+    checks : CheckSetting
+    active : bytes or None
+        Packed bundle that agents have now.
+    """
+
+    scenario: str
+    prepared: Path
+    brain: str
+    start_ns: int
+    keys: tuple[str, ...]
+    guards: GuardsDocument
+    records: Path | None = None
+    publication: PublicationSetting = field(default_factory=PublicationSetting)
+    checks: CheckSetting = field(default_factory=CheckSetting)
+    active: bytes | None = None
+
+    def work(self) -> CentreWork:
+        """Make the centre.
+
+        Raises
+        ------
+        BadInputError
+            If the scenario, the brain file, a key or the recording is none that can be used.
+        """
+        platform = scenarios.load(self.scenario)
+        return centre_work(self, platform, read_brain(self.prepared, platform).prepared, _inputs(self, platform))
+
+
+def centre_work(spec: CentreSpec, platform: Platform, prepared: Prepared, inputs: dict[str, str]) -> CentreWork:
+    """Make the centre of what is loaded already; `inputs` are digests of what it comes from."""
+    if spec.brain not in BRAINS:
+        raise BadInputError("--brain", f"must be one of {', '.join(BRAINS)}", spec.brain)
+    start = local_of(spec.start_ns)
+    brain = make_brain(spec.brain, platform.network, Preparation(prepared, start, platform.transport))
+    made = {key: str(value) for key, value in provenance.made_by("exchange-router serve").items()} | {
+        "brain": spec.brain
+    }
+    recorder = None
+    if spec.records is not None:
+        header = {
+            "made": made,
+            "inputs": inputs,
+            "scenario": spec.scenario,
+            "brain": spec.brain,
+            "start": start.isoformat(),
+        }
+        recorder = Recorder(_recording(spec.records, spec.start_ns), header)
+    publisher = None
+    if spec.keys:
+        publisher = Publisher(
+            platform,
+            [signer_from(key) for key in spec.keys],
+            spec.guards,
+            forecast_loads(platform.network, prepared),
+            inputs=inputs,
+            provenance=made,
+            setting=spec.publication,
+            checks=spec.checks,
+        )
+    active = None if spec.active is None else unpack(spec.active)
+    centre = LiveCentre(platform.network, brain, prepared, spec.start_ns, recorder)
+    return CentreWork(centre, spec.start_ns, publisher, spec.publication, active)
+
+
+def _inputs(spec: CentreSpec, platform: Platform) -> dict[str, str]:
+    return {"scenario": platform.digest, "brain-file": provenance.file_digest(spec.prepared)}
+
+
+def _recording(folder: Path, start_ns: int) -> Path:
+    """A new name: a centre that was made anew begins another recording."""
+    stem = utc_of(start_ns).strftime("%Y%m%dT%H%M%SZ")
+    taken = len(list(folder.glob(f"{stem}*.rec"))) if folder.is_dir() else 0
+    return folder / (f"{stem}.rec" if not taken else f"{stem}-{taken + 1}.rec")
