@@ -3,14 +3,24 @@
 Groups, stations and slots go by their numbers, as in the network that the topology digest names; endpoints go by name.
 What changes with the hour is written as *runs*: pairs of the first slot that a value holds for and the value, from
 slot 0, ascending; a value holds until the next run.
+
+There is one way to write a document (`canonical_json`), and `read` takes no other: what two readers could understand
+differently (a name twice, a number with a point) is refused.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json, to_json
 
+from feed.refusals import Refusal, RefusedBundleError
+from router_core.errors import BadInputError
+from router_core.time_grid import TimeGrid
 from router_core.vocabulary import PRIORITY_MAX, Mode, TaskKind
 
 SCHEMA_VERSION: Final = 1
@@ -20,15 +30,96 @@ COUNT_MAX: Final = 2**31 - 1
 Index = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 Count = Annotated[int, Field(ge=0, le=COUNT_MAX)]
 Nanoseconds = Annotated[int, Field(ge=0, lt=2**62)]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f/\\]+$")]
+NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f/\\]+$"
+NAME_CHARS_MAX: Final = 200
+WAYS_MAX: Final = 64
+Name = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX, pattern=NAME_PATTERN)]
+ModeIndex = Annotated[int, Field(ge=0, lt=len(Mode))]
+KindIndex = Annotated[int, Field(ge=0, lt=len(TaskKind))]
+Priority = Annotated[int, Field(ge=0, le=PRIORITY_MAX)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Weights = Annotated[tuple[Count, ...], Field(min_length=1, max_length=64)]
+Weights = Annotated[tuple[Count, ...], Field(min_length=1, max_length=WAYS_MAX)]
+
+
+PATH_PATTERN: Final = r"^[a-z0-9-]+(/[a-z0-9-]+)*\.(json|csv)$"
+SHOWN_CHARS: Final = 80
 
 
 class Document(BaseModel):
     """A part of a bundle."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+_DocumentT = TypeVar("_DocumentT", bound=Document)
+
+
+def canonical_json(value: object) -> bytes:
+    """Write a model, or the plain values of one, in the one way: fields in their order, no blanks, UTF-8."""
+    return to_json(value)
+
+
+def read(model: type[_DocumentT], data: bytes, file: str) -> _DocumentT:
+    """Read a document.
+
+    Raises
+    ------
+    RefusedBundleError
+        MALFORMED if it is no JSON or not written in the one way, SCHEMA if it breaks a rule of the model; each with
+        file, place, rule and value.
+    """
+    try:
+        document = model.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        if first["type"] == "json_invalid":
+            raise RefusedBundleError(Refusal.MALFORMED, f"{file}: {first['msg']}") from None
+        raise broken(file, ".".join(map(str, first["loc"])), first["msg"], _found(data, first)) from None
+    if canonical_json(document) != data:
+        rule = "must be written in the one way that the format has: no blanks, no name twice, fields in their order"
+        raise RefusedBundleError(Refusal.MALFORMED, f"{file}: {rule}")
+    return document
+
+
+def broken(file: str, place: str, rule: str, value: object) -> RefusedBundleError:
+    """Return the refusal of what breaks a rule of a document."""
+    shown = repr(value)
+    shown = shown if len(shown) <= SHOWN_CHARS else f"{shown[:SHOWN_CHARS]}..."
+    where = f"{file}: {place}" if place else file
+    return RefusedBundleError(Refusal.SCHEMA, f"{where}: {rule.removeprefix('Value error, ')} (got {shown})")
+
+
+def _found(data: bytes, error: Any) -> object:
+    """What stands at the place of an error; of a rule between fields, the names of the fields."""
+    value = error["input"] if "input" in error else from_json(data)
+    if isinstance(value, BaseModel):
+        return sorted(type(value).model_fields)
+    return value
+
+
+def _ascending(keys: Sequence[Any], what: str) -> None:
+    if any(first >= second for first, second in pairwise(keys)):
+        raise ValueError(f"must be ascending by {what}, none twice")
+
+
+def _runs(runs: Sequence[tuple[int, Any]]) -> Sequence[tuple[int, Any]]:
+    """Check the slots of runs."""
+    slots = [slot for slot, _ in runs]
+    if not slots or slots[0] != 0:
+        raise ValueError("must begin with slot 0")
+    _ascending(slots, "slot")
+    return runs
+
+
+def _weighed(of_all: Iterable[tuple[int, tuple[int, ...]]], what: str) -> None:
+    if any(not any(weights) for _, weights in of_all):
+        raise ValueError(f"weights of each {what} must have a positive sum")
+
+
+def _listed(path: str) -> str:
+    if path in (MANIFEST_FILE, ENVELOPE_FILE):
+        raise ValueError("must be a file that the manifest can list")
+    return path
 
 
 class FileEntry(Document):
@@ -44,7 +135,7 @@ class FileEntry(Document):
         Both digests, in hex.
     """
 
-    path: Annotated[str, Field(pattern=r"^[a-z0-9-]+(/[a-z0-9-]+)*\.(json|csv)$", max_length=200)]
+    path: Annotated[str, Field(pattern=PATH_PATTERN, max_length=200), AfterValidator(_listed)]
     length: Annotated[int, Field(ge=0, lt=2**40)]
     sm3: Digest
     sha256: Digest
@@ -91,6 +182,20 @@ class Manifest(Document):
     provenance: dict[Name, Annotated[str, Field(max_length=2_000)]]
     files: Annotated[tuple[FileEntry, ...], Field(max_length=100_000)]
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("created", "valid_from", "soft_expiry", "hard_expiry"):
+            if getattr(self, name).utcoffset() != timedelta(0):
+                raise ValueError(f"{name} must be in UTC")
+        if not self.valid_from < self.soft_expiry <= self.hard_expiry:
+            raise ValueError("must have valid_from < soft_expiry <= hard_expiry")
+        if self.restores is not None and self.restores >= self.epoch:
+            raise ValueError("must restore an earlier epoch")
+        _ascending([entry.path for entry in self.files], "path")
+        _ascending(list(self.inputs), "name of an input")
+        _ascending(list(self.provenance), "name of a fact of provenance")
+        return self
+
 
 class GroupEntry(Document):
     """A group of endpoints that routing does not tell apart.
@@ -102,7 +207,7 @@ class GroupEntry(Document):
     homes : tuple of str
     """
 
-    name: Name
+    name: Annotated[str, Field(min_length=1, max_length=2_000, pattern=NAME_PATTERN)]
     homes: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
@@ -123,6 +228,15 @@ class PlatformDocument(Document):
     stations: Count
     groups: tuple[GroupEntry, ...]
     endpoints: dict[Name, Index]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len({group.name for group in self.groups}) < len(self.groups):
+            raise ValueError("names of groups must be unique")
+        if any(group >= len(self.groups) for group in self.endpoints.values()):
+            raise ValueError(f"groups of endpoints must be below {len(self.groups)}")
+        _ascending(list(self.endpoints), "endpoint")
+        return self
 
 
 class Way(Document):
@@ -154,8 +268,15 @@ class TargetRoutes(Document):
     """
 
     target: Index
-    ways: Annotated[tuple[Way, ...], Field(min_length=1, max_length=64)]
-    weights: Annotated[tuple[tuple[Index, Weights], ...], Field(min_length=1)]
+    ways: Annotated[tuple[Way, ...], Field(min_length=1, max_length=WAYS_MAX)]
+    weights: Annotated[tuple[tuple[Index, Weights], ...], AfterValidator(_runs)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(len(weights) != len(self.ways) for _, weights in self.weights):
+            raise ValueError(f"must have a weight for each of {len(self.ways)} ways in every run")
+        _weighed(self.weights, "run")
+        return self
 
 
 class RoutesDocument(Document):
@@ -163,6 +284,11 @@ class RoutesDocument(Document):
 
     source: Index
     targets: tuple[TargetRoutes, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _ascending([one.target for one in self.targets], "target")
+        return self
 
 
 class NowDocument(Document):
@@ -185,6 +311,13 @@ class NowDocument(Document):
     holds: tuple[tuple[Index, Nanoseconds, Nanoseconds], ...]
     hold_of_lead: Annotated[float, Field(ge=0, lt=1)]
 
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _ascending([target for target, _ in self.weights], "target")
+        _weighed(self.weights, "target")
+        _ascending([target for target, _, _ in self.holds], "target")
+        return self
+
 
 class RelationsDocument(Document):
     """``relations/<group>.json``: by endpoint, demand classes of relations that the table of fallbacks does not give.
@@ -197,7 +330,14 @@ class RelationsDocument(Document):
     """
 
     source: Index
-    endpoints: dict[Name, tuple[tuple[Name, Index, Index, Index, Index], ...]]
+    endpoints: dict[Name, tuple[tuple[Name, ModeIndex, KindIndex, Priority, Index], ...]]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _ascending(list(self.endpoints), "endpoint")
+        for name, rows in self.endpoints.items():
+            _ascending([row[:4] for row in rows], f"target, mode, kind and priority in {name}")
+        return self
 
 
 class ClassEntry(Document):
@@ -214,7 +354,7 @@ class ClassEntry(Document):
     """
 
     name: Name
-    priority: Annotated[int, Field(ge=0, le=PRIORITY_MAX)]
+    priority: Priority
     deferrable: bool
     hold_max_ns: Nanoseconds
 
@@ -231,6 +371,14 @@ class ClassesDocument(Document):
 
     classes: Annotated[tuple[ClassEntry, ...], Field(min_length=1)]
     fallback: Annotated[tuple[Index, ...], Field(min_length=WAYS, max_length=WAYS)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if max(self.fallback) >= len(self.classes):
+            raise ValueError(f"fallback must name classes below {len(self.classes)}")
+        if len({one.name for one in self.classes}) < len(self.classes):
+            raise ValueError("names of classes must be unique")
+        return self
 
 
 class ReleaseDocument(Document):
@@ -255,9 +403,29 @@ class ReleaseDocument(Document):
     slot_ns: Annotated[int, Field(gt=0, lt=2**62)]
     slots: Annotated[int, Field(ge=1, le=100_000)]
     lag_ns: Annotated[tuple[Nanoseconds, ...], Field(min_length=1)]
-    hold: tuple[tuple[tuple[Index, Weights], ...], ...]
+    hold: tuple[Annotated[tuple[tuple[Index, Weights], ...], AfterValidator(_runs)], ...]
     hold_total: Annotated[int, Field(ge=1, le=COUNT_MAX)]
     hold_of_lead: Annotated[float, Field(ge=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self.grid()
+        if self.lag_ns[0] != 0:
+            raise ValueError("lag_ns must begin with 0")
+        _ascending(self.lag_ns, "lag")
+        for runs in self.hold:
+            if runs[-1][0] >= self.slots:
+                raise ValueError(f"slots of hold must be below {self.slots}")
+            if any(len(weights) != len(self.lag_ns) or sum(weights) != self.hold_total for _, weights in runs):
+                raise ValueError(f"hold must have {len(self.lag_ns)} weights of sum {self.hold_total} in every run")
+        return self
+
+    def grid(self) -> TimeGrid:
+        """Return the slots; `ValueError` if they are none."""
+        try:
+            return TimeGrid(datetime.fromisoformat(self.begin), self.slot_ns, self.slots)
+        except BadInputError as error:
+            raise ValueError(f"{error.place} {error.rule}") from None
 
 
 class CapacityDocument(Document):
@@ -271,8 +439,14 @@ class CapacityDocument(Document):
         The dynamic layer: what nodes are to have now, where that is not what is planned.
     """
 
-    planned: dict[Name, tuple[tuple[Index, Count], ...]]
+    planned: dict[Name, Annotated[tuple[tuple[Index, Count], ...], AfterValidator(_runs)]]
     now: dict[Name, Count]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        _ascending(list(self.planned), "node")
+        _ascending(list(self.now), "node")
+        return self
 
 
 class GuardsDocument(Document):
@@ -299,7 +473,8 @@ CLASSES_FILE: Final = "classes.json"
 RELEASE_FILE: Final = "release.json"
 CAPACITY_FILE: Final = "capacity.json"
 GUARDS_FILE: Final = "guards.json"
-SHARED_FILES: Final = (CAPACITY_FILE, CLASSES_FILE, GUARDS_FILE, PLATFORM_FILE, RELEASE_FILE)
+NIFI_NAMES_FILE: Final = "nifi/names.csv"
+SHARED_FILES: Final = (CAPACITY_FILE, CLASSES_FILE, GUARDS_FILE, NIFI_NAMES_FILE, PLATFORM_FILE, RELEASE_FILE)
 MANIFEST_FILE: Final = "manifest.json"
 ENVELOPE_FILE: Final = "envelope.json"
 
