@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from router_core.exchanges import NO_DEADLINE, Exchanges
 from router_core.spread_many import spread_many
 from strategies.brain import Handled
-from strategies.static.week_plan import WEIGHT_TOTAL, WeekPlan
+from strategies.static.week_plan import WEIGHT_TOTAL
 
 # Separates the choice of a hold from that of a way, which hashes the same id.
 SALT: Final = 0x401D
@@ -21,6 +21,30 @@ class Classifier(Protocol):
 
     def classify(self, exchanges: Exchanges) -> NDArray[np.int16]:
         """Return the class of each exchange, (n,), 0 .. C - 1."""
+        ...
+
+
+class ReleasePlan(Protocol):
+    """What of a plan says how tasks are treated: `WeekPlan`, or what a front-end has of it."""
+
+    @property
+    def priority(self) -> NDArray[np.int8]:
+        """Class of service in which a demand class travels, (C,)."""
+        ...
+
+    @property
+    def lag_ns(self) -> NDArray[np.int64]:
+        """Holds to choose from [ns], from 0, ascending, (J,)."""
+        ...
+
+    @property
+    def hold(self) -> NDArray[np.int16]:
+        """Weights of the lags, (K, C, J), rows of sum `WEIGHT_TOTAL`."""
+        ...
+
+    @property
+    def hold_of_lead(self) -> float:
+        """Nothing is held for more than this share of the time to its deadline."""
         ...
 
 
@@ -36,12 +60,12 @@ class TaskRules:
 
     Parameters
     ----------
-    plan : WeekPlan
+    plan : ReleasePlan
     slot : int
     classes : Classifier
     """
 
-    def __init__(self, plan: WeekPlan, slot: int, classes: Classifier) -> None:
+    def __init__(self, plan: ReleasePlan, slot: int, classes: Classifier) -> None:
         self._classes = classes
         self._priority = plan.priority
         self._lag_ns = plan.lag_ns
