@@ -44,6 +44,11 @@ class Verifier(Protocol):
         """As of `Signer`."""
         ...
 
+    @property
+    def public_key(self) -> bytes:
+        """Raw public key, as of `Signer`."""
+        ...
+
     def verifies(self, message: bytes, signature: bytes) -> bool:
         """Whether it signed this message; False for whatever is no signature."""
         ...
