@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Final
 
 from feed.bundle.bundle import Bundle
 from feed.bundle.documents import MANIFEST_FILE, FileEntry, Manifest, broken, canonical_json, read
 from feed.refusals import Refusal, RefusedBundleError
+from feed.signing import dsse
 from feed.signing.digests import sha256_hex, sm3_hex
 from feed.signing.signer import Signer
+from feed.signing.trust import Trust
 
-if TYPE_CHECKING:
-    from feed.signing.trust import Trust
-
-ETAG_DIGITS = 16
+ETAG_DIGITS: Final = 16
 
 
 class KnownEntries:
@@ -120,8 +119,6 @@ def etag_of(bundle: Bundle) -> str:
 
 def sealed(bundle: Bundle, signers: Sequence[Signer]) -> Bundle:
     """Return the bundle signed by these, and by nobody else."""
-    from feed.signing import dsse  # noqa: PLC0415
-
     envelope = dsse.sign(bundle.manifest_json, dsse.PAYLOAD_TYPE, signers)
     return Bundle(bundle.manifest_json, bundle.manifest, bundle.files, envelope)
 
@@ -134,8 +131,6 @@ def check_signature(bundle: Bundle, trust: Trust, at: datetime) -> None:
     RefusedBundleError
         UNSIGNED, UNKNOWN_KEY, BAD_SIGNATURE, BELOW_THRESHOLD, MALFORMED; ALTERED if another manifest was signed.
     """
-    from feed.signing import dsse  # noqa: PLC0415
-
     if bundle.envelope_json is None:
         raise RefusedBundleError(Refusal.UNSIGNED, "bundle: must hold an envelope")
     payload = dsse.verify(bundle.envelope_json, dsse.PAYLOAD_TYPE, trust, at)
