@@ -38,7 +38,7 @@ from strategies.decision import Decision, DecisionKind, Reason, Trust
 from strategies.dynamic.capacity import Capacity
 from strategies.dynamic.demand_now import DemandNow
 from strategies.dynamic.journal import Journal, logged
-from strategies.dynamic.pacing import Pacing
+from strategies.dynamic.pacing import PacedRules, Pacing
 from strategies.dynamic.patched_plan import PatchedPlan, PathPlan, PathPlans
 from strategies.dynamic.rerouting import Rerouted, Rerouting, Situation
 from strategies.dynamic.setting import DynamicSetting
@@ -173,7 +173,7 @@ class DynamicBrain:
         self._plans = PathPlans(network, plan.paths)
         self._table: PathPlan | None = None
         self._rules: TaskRules | None = None
-        self._paced = False
+        self._paced: PacedRules | None = None
         self._stepped_ns = 0
         self._observed_ns = 0
         self._recorded_ns = -HOUR_NS
@@ -239,8 +239,9 @@ class DynamicBrain:
         self._rerouting.set_home(self._plan.weights[slot])
         self._away = {}
         self._note_away(np.flatnonzero(self._rerouting.is_away))
-        if not self._paced:
-            commands.append(SetHandling(self._rules))
+        if self._paced is not None:
+            self._paced = self._paced.over(self._rules)
+        commands.append(SetHandling(self._paced or self._rules))
         if changed or not np.array_equal(before, self._rerouting.weights):
             commands.append(SetPlan(self._patched()))
             commands += self._record(now_ns, Reason.SLOT_BEGAN)
@@ -381,8 +382,8 @@ class DynamicBrain:
         rest = np.maximum(done.load - situation.backlog - done.part, 0.0)
         self._pacing.step(passed_s, done.part, rest, self._stations.backlog_s)
         rules = self._pacing.rules(self._rules, self._classes, self._rerouting.shares)
-        changed = rules is not None or self._paced
-        self._paced = rules is not None
+        changed = rules is not None or self._paced is not None
+        self._paced = rules
         decisions = self._journal.holds(
             now_ns, self._observed_ns, self._pacing.hold_s, float(situation.part[1].sum()), surging=bool(self._surges)
         )
@@ -392,9 +393,9 @@ class DynamicBrain:
         """Hold back no more than the plan says."""
         self._pacing.forget()
         self._stepped_ns = now_ns
-        paced, self._paced = self._paced, False
+        paced, self._paced = self._paced, None
         decisions = self._journal.holds(now_ns, self._observed_ns, self._pacing.hold_s, 0.0, surging=False)
-        return [*([SetHandling(self._rules)] if paced else []), *logged(decisions)]
+        return [*([] if paced is None else [SetHandling(self._rules)]), *logged(decisions)]
 
     # What does not wait for a control step.
 

@@ -167,6 +167,18 @@ class PacedRules:
         self._deferrable = deferrable
         self.hold_of_lead = hold_of_lead
 
+    def over(self, base: TaskRules | None) -> PacedRules:
+        """Return the same holds over a plan's rules of another slot."""
+        return PacedRules(
+            base,
+            self._classes,
+            self.pair_hold_ns,
+            self._node_group,
+            self._hold_max_ns,
+            self._deferrable,
+            self.hold_of_lead,
+        )
+
     def handle(self, tasks: Exchanges, first_id: int) -> Handled:
         """Hold bulk for as long as its pair says, within what its deadline allows."""
         kind = self._classes.classify(tasks)
