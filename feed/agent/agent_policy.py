@@ -101,6 +101,10 @@ class AgentPolicy:
             self._handlings[key] = self._paced(rules) if dynamic else rules
         return self._handlings[key]
 
+    def class_name(self, task: Exchanges) -> str:
+        """Name of the demand class of one task."""
+        return self.parsed.classes.classes[int(self._classifier.classify(task)[0])].name
+
     def _paced(self, rules: TaskRules) -> Handling:
         now = self.parsed.now.get(self.group)
         if now is None or not now.holds:

@@ -1,0 +1,137 @@
+"""Tasks handed to NiFi by a folder, and what became of them learnt from another one (`docs/agent.md`).
+
+An attempt is the document ``<task>.<attempt>.json`` in ``in/``, with the payload's file named in it, which lies beside
+it already. The document is first written to ``ready/``, and handed over by one rename. So a crash leaves it either
+in ``ready/``, where nobody reads it and it is handed over when it is sent again, or handed over; never both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from feed.agent.carriers import Delivered, Failed, Order, Settled, UnderWay
+from feed.agent.tasks import FILE_NAME
+from feed.durable import READABLE, sync_folder, write_durably
+from router_core.network import Network
+
+READY: Final = "ready"
+HANDED: Final = "in"
+TOLD: Final = "outcome"
+STRANGE: Final = "strange"
+OUTCOME_BYTES_MAX: Final = 16 << 10
+
+
+class OutcomeDocument(BaseModel):
+    """``outcome/*.json``: what NiFi tells of an attempt.
+
+    Attributes
+    ----------
+    task : str
+    attempt : int
+    result : str
+    station : str or None
+        The station that stopped it, by its name, where that is known.
+    detail : str
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    task: Annotated[str, Field(pattern=FILE_NAME)]
+    attempt: Annotated[int, Field(ge=0, lt=2**31)]
+    result: Literal["delivered", "failed"]
+    station: Annotated[str, Field(max_length=400)] | None = None
+    detail: Annotated[str, Field(max_length=2_000)] = ""
+
+
+class NifiHandoff:
+    """`Carrier` by NiFi's folders.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``ready``, ``in``, ``outcome`` and ``strange``, on one file system; made if they are not there.
+    network : Network
+    """
+
+    def __init__(self, folder: Path, network: Network) -> None:
+        self._folder = folder
+        for name in (READY, HANDED, TOLD, STRANGE):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        self._station = {name: index for index, name in enumerate(network.station_name)}
+
+    def send(self, order: Order) -> UnderWay:
+        """Hand an attempt over, unless it was handed over already."""
+        document, ready = f"{order.key}.json", self._folder / READY
+        note = ready / f"{order.key}.handed"
+        # The note is written before the rename and stays: without it the document has surely not been handed over.
+        if not note.exists():
+            payload = self._folder / HANDED / f"{order.key}.payload"
+            _place(order.payload, payload)
+            text = json.dumps({**order.attributes, "payload": payload.name}, ensure_ascii=False, sort_keys=True)
+            write_durably(ready / document, text.encode(), READABLE)
+            write_durably(note, b"")
+        try:
+            os.rename(ready / document, self._folder / HANDED / document)
+        except FileNotFoundError:
+            return UnderWay()
+        sync_folder(self._folder / HANDED)
+        sync_folder(ready)
+        return UnderWay()
+
+    def outcomes(self) -> Sequence[Settled]:
+        """Read what NiFi has told; what is no outcome goes to ``strange/``."""
+        found = []
+        for path in sorted((self._folder / TOLD).glob("[!.]*.json")):
+            document = _outcome(path)
+            if document is None:
+                path.replace(self._folder / STRANGE / path.name)
+            else:
+                station = None if document.station is None else self._station.get(document.station)
+                outcome = Delivered() if document.result == "delivered" else Failed(station, document.detail)
+                found.append(Settled(document.task, document.attempt, outcome))
+        return found
+
+    def forget(self, settled: Sequence[Settled]) -> None:
+        """Remove the outcomes, and what is left of their attempts."""
+        for one in settled:
+            key = f"{one.task}.{one.attempt}"
+            (self._folder / HANDED / f"{key}.payload").unlink(missing_ok=True)
+            (self._folder / READY / f"{key}.handed").unlink(missing_ok=True)
+            (self._folder / TOLD / f"{key}.json").unlink(missing_ok=True)
+
+    @property
+    def strange(self) -> int:
+        """How many files in ``strange/`` wait for somebody to look at them."""
+        return sum(1 for _ in (self._folder / STRANGE).iterdir())
+
+
+def _outcome(path: Path) -> OutcomeDocument | None:
+    """Read an outcome, None if it is none, or told under another name than its attempt's."""
+    try:
+        with path.open("rb") as file:
+            document = OutcomeDocument.model_validate_json(file.read(OUTCOME_BYTES_MAX))
+    except (OSError, ValidationError):
+        return None
+    return document if path.name == f"{document.task}.{document.attempt}.json" else None
+
+
+def _place(source: Path, target: Path) -> None:
+    """Put a file beside, as a second name of it or, on another file system, as a copy; whole or not at all."""
+    draft = target.with_name(f".{target.name}.part")
+    draft.unlink(missing_ok=True)
+    try:
+        os.link(source, draft)
+    except OSError:
+        shutil.copyfile(source, draft)
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+    os.replace(draft, target)
+    draft.unlink(missing_ok=True)  # a rename onto another name of the same file does nothing
+    sync_folder(target.parent)

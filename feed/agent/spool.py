@@ -1,0 +1,143 @@
+"""The spool folder of tasks: what comes in, the payloads of what was accepted, and what was refused with its reason."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from feed.agent.tasks import TASK_BYTES_MAX, check_size
+from feed.clock import utc_of
+from feed.durable import sync_folder, write_durably
+from router_core.errors import BadInputError
+
+IN: Final = "in"
+HELD: Final = "held"
+REFUSED: Final = "refused"
+
+
+@dataclass(frozen=True)
+class Given:
+    """A document that lies in ``in/``.
+
+    Attributes
+    ----------
+    path : Path
+    data : bytes
+        A byte beyond what a document may have, where it has more.
+    """
+
+    path: Path
+    data: bytes
+
+
+class Spool:
+    """The folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``in``, ``held`` and ``refused``, on one file system; made if they are not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        for name in (IN, HELD, REFUSED):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+
+    def given(self, count: int, now_ns: int) -> Iterator[Given]:
+        """Yield documents, the oldest names first; what is no plain file is refused."""
+        for path in sorted((self._folder / IN).glob("[!.]*.json"))[:count]:
+            try:
+                handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                self.refuse(path, None, BadInputError("task", "must be a readable file", error.strerror), now_ns)
+                continue
+            with os.fdopen(handle, "rb") as file:
+                if not stat.S_ISREG(os.fstat(handle).st_mode):
+                    self.refuse(path, None, BadInputError("task", "must be a plain file", path.name), now_ns)
+                    continue
+                data = file.read(TASK_BYTES_MAX + 1)
+            yield Given(path, data)
+
+    def brings_payload(self, name: str) -> bool:
+        """Whether a payload of this name lies in ``in/``."""
+        return os.path.lexists(self._folder / IN / name)
+
+    def payload(self, task: str) -> Path:
+        """Where the payload of an accepted task is."""
+        return self._folder / HELD / task
+
+    def hold(self, task: str, name: str) -> int:
+        """Take the payload of a task out of ``in/`` and return its size; `sync` makes that last.
+
+        Where it was taken out before, by an acceptance that a crash cut short, it is still there.
+
+        Raises
+        ------
+        BadInputError
+            If there is none, it is no plain file, or too large.
+        """
+        source, held = self._folder / IN / name, self.payload(task)
+        place = source if os.path.lexists(source) else held
+        try:
+            handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            raise BadInputError("task.payload", "must be a readable file beside the document", error.strerror) from None
+        try:
+            about = os.fstat(handle)
+            if not stat.S_ISREG(about.st_mode):
+                raise BadInputError("task.payload", "must be a plain file", name)
+            check_size(about.st_size)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        if place == source:
+            os.replace(source, held)
+        return about.st_size
+
+    def sync(self) -> None:
+        """Return when payloads that were taken out would survive a loss of power."""
+        sync_folder(self._folder / HELD)
+        sync_folder(self._folder / IN)
+
+    def refuse(self, path: Path, payload: str | None, error: BadInputError, now_ns: int) -> None:
+        """Put a document, and its payload if it names one, aside with the reason."""
+        target = self._free(path.stem)
+        self._write_reason(target, path.name, error, now_ns)
+        if payload is not None and self.brings_payload(payload):
+            os.replace(self._folder / IN / payload, target.with_suffix(".payload"))
+        os.replace(path, target)
+
+    def give_up(self, task: str, document: str, error: BadInputError, now_ns: int) -> None:
+        """Put an accepted task aside that was not delivered; doing so twice is doing so once."""
+        held = self.payload(task)
+        if not held.exists():
+            return
+        target = self._folder / REFUSED / f"{task}.given-up.json"
+        self._write_reason(target, task, error, now_ns)
+        write_durably(target, document.encode())
+        os.replace(held, target.with_suffix(".payload"))
+
+    def drop(self, task: str) -> None:
+        """Remove the payload of a delivered task."""
+        self.payload(task).unlink(missing_ok=True)
+
+    def _free(self, stem: str) -> Path:
+        number = 0
+        while True:
+            path = self._folder / REFUSED / (f"{stem}.json" if number == 0 else f"{stem}.{number}.json")
+            if not os.path.lexists(path):
+                return path
+            number += 1
+
+    def _write_reason(self, target: Path, what: str, error: BadInputError, now_ns: int) -> None:
+        reason = {"what": what, "reason": str(error), "at": utc_of(now_ns).isoformat()}
+        path = target.with_suffix(".reason.json")
+        write_durably(path, json.dumps(reason, ensure_ascii=False, sort_keys=True).encode())
