@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -100,4 +100,61 @@ def unknown_scope(scope: str) -> ApiError:
         "unknown-scope",
         f"scope: must be an endpoint of the scenario (got {scope[:80]!r})",
         "take a name of `scenario show`; agent and server must use the same scenario",
+    )
+
+
+def unknown_epoch(epoch: int, kept: Iterable[int]) -> ApiError:
+    """Answer to who wants an epoch back that is not kept."""
+    shown = ", ".join(map(str, sorted(kept))) or "none"
+    detail = f"epoch: must be one of those kept: {shown} (got {epoch})"
+    return ApiError(HTTPStatus.NOT_FOUND, "unknown-epoch", detail, "take one of these")
+
+
+def no_keys() -> ApiError:
+    """Answer to a rollback where nothing can be signed."""
+    return ApiError(
+        HTTPStatus.CONFLICT,
+        "no-keys",
+        "this server holds no key to sign with",
+        "make the bundle with `policy rollback` where the keys are, and publish it",
+    )
+
+
+def unknown_bundle(epoch: int, etag: str) -> ApiError:
+    """Answer to a status of a bundle that is not kept here."""
+    return ApiError(
+        HTTPStatus.CONFLICT,
+        "unknown-bundle",
+        f"epoch, etag: must be of a bundle that this server keeps (got {epoch}, {etag})",
+        "fetch the bundle anew; if it stays so, two servers publish: stop one",
+    )
+
+
+def not_offered(epoch: int, scope: str) -> ApiError:
+    """Answer to a status of a bundle that the scope was not to have yet."""
+    return ApiError(
+        HTTPStatus.CONFLICT,
+        "not-offered",
+        f"epoch: {epoch} was not given to {scope} yet",
+        "wait until the rollout takes this front-end in; `GET /v1/rollout` shows how far it is",
+    )
+
+
+def no_policy(scope: str) -> ApiError:
+    """Answer to who asks for a policy where none is published yet."""
+    return ApiError(
+        HTTPStatus.NOT_FOUND,
+        "no-policy",
+        f"no policy is there for {scope} yet",
+        "publish one, or wait until its rollout takes this front-end in",
+    )
+
+
+def no_route(source: str, target: str) -> ApiError:
+    """Answer to who asks for a route that the policy has not."""
+    return ApiError(
+        HTTPStatus.NOT_FOUND,
+        "no-route",
+        f"{source} to {target}: the policy has no way",
+        "look with `policy explain`; the network may not join them",
     )

@@ -59,6 +59,11 @@ class Kept(Generic[_KeyT, _ValueT]):
                     self._values.popitem(last=False)
             return value
 
+    def drop(self, key: _KeyT) -> None:
+        """Keep nothing under a key."""
+        with self._lock:
+            self._values.pop(key, None)
+
     def peek(self, key: _KeyT) -> _ValueT | None:
         """Return what is kept under a key."""
         return self._values.get(key)
@@ -125,6 +130,10 @@ class Shelf:
     def put(self, bundle: Bundle) -> None:
         """Take a bundle that was just accepted."""
         self._bundles.get(bundle.manifest.epoch, lambda: held(bundle))
+
+    def drop(self, epoch: int) -> None:
+        """Forget a bundle that was not accepted in the end, and of which nothing was cut."""
+        self._bundles.drop(epoch)
 
     def ready(self, epoch: int, group: int, base: int = 0) -> Cut | None:
         """Return a cut that was made before."""

@@ -257,6 +257,14 @@ class FeedStore:
         )
         return tuple(Answer(row[0], row[1], Result(row[2]), *row[3:]) for row in rows)
 
+    def answer_of(self, scope: str, epoch: int) -> Answer | None:
+        """Return what is known of a scope and an epoch."""
+        row = self._database.execute(
+            "SELECT epoch, scope, result, refusal, detail, at_ns FROM answer WHERE epoch = ? AND scope = ?",
+            (epoch, scope),
+        ).fetchone()
+        return None if row is None else Answer(row[0], row[1], Result(row[2]), *row[3:])
+
     def rollout(self) -> Rollout:
         """Return the rollout as it was kept last; who answered what is taken from the answers."""
         row = self._database.execute("SELECT epoch, good, stage, since_ns, members, halted FROM state").fetchone()

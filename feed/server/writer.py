@@ -107,7 +107,7 @@ class Writer:
         self.state = state
         if state is not before:
             self._changed(before, state)
-        for future, error in failed:
-            future.set_exception(error)
+        for future, reason in failed:
+            future.set_exception(reason)
         for future, result in done:
             future.set_result(result)
