@@ -92,6 +92,14 @@ class LivePlan:
             )
         return self._of_endpoints[key]
 
+    def choice_from(self, source: int, target_group: int) -> Choice | None:
+        """Ways from one endpoint to a group, its own access lines looked at too, `None` if the plan has none."""
+        cut = self._cut_from.get(source, set())
+        choice = self.plan.choice(int(self._network.node_group[source]), target_group)
+        return choice and _standing_in(
+            choice, [self._joins(trunk) and trunk.first not in cut for trunk in choice.trunks]
+        )
+
     def _joins(self, trunk: Trunk) -> bool:
         return self._down.isdisjoint(trunk.stations)
 

@@ -56,10 +56,13 @@ class NifiFile:
 
 
 def live_routes(policy: AgentPolicy, live: LivePlan) -> RoutesDocument:
-    """Return the ways that hold now as a document of one slot: ways that stand in for others have their weight too."""
+    """Return the ways that hold now as a document of one slot: ways that stand in for others have their weight too.
+
+    The endpoint's own access lines are looked at, those of the targets are not: a row speaks of a whole group.
+    """
     targets = []
     for target in policy.targets:
-        choice = live.choice(policy.group, target)
+        choice = live.choice_from(policy.node, target)
         if choice is None:
             continue
         weights: Counter[Trunk] = Counter()

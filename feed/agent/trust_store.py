@@ -45,8 +45,8 @@ class TrustStore:
             self.trust = read_trust(file)
             write_trust(self._kept, self.trust)
 
-    def refresh(self, now_ns: int) -> bool:
-        """Take in a file that was installed since; return whether the trust is another one.
+    def refresh(self, now_ns: int) -> bool | None:
+        """Take in a file that was installed since; return whether the trust is another one, None if there is no news.
 
         Raises
         ------
@@ -56,10 +56,10 @@ class TrustStore:
         try:
             about = self._file.stat()
         except OSError:
-            return False  # the kept copy goes on to hold
+            return None  # the kept copy goes on to hold
         seen = about.st_mtime_ns, about.st_size, about.st_ino
         if seen == self._looked_at:
-            return False
+            return None
         self._looked_at = seen
         data = read_unalterable(self._file, TRUST_BYTES_MAX)
         new = self._next(data, now_ns)
