@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from exchange_router import console
+from exchange_router import (
+    console,
+    policy_build,
+    policy_diff,
+    policy_export,
+    policy_key,
+    policy_schema,
+    policy_show,
+    policy_sign,
+    policy_trust,
+    policy_verify,
+)
 from exchange_router.options import AsJson
 from exchange_router.policy_tables import explanation_document, explanation_tables
 from router_core.errors import BadInputError
@@ -51,3 +62,14 @@ def _moment(text: str) -> datetime:
     if moment is None or moment.tzinfo is not None:
         raise BadInputError("--at", "must be a local time such as 2026-03-17T10:05", text)
     return moment
+
+
+app.command("build")(policy_build.build)
+app.command("show")(policy_show.show)
+app.command("diff")(policy_diff.diff)
+app.command("export")(policy_export.export)
+app.command("schema")(policy_schema.schema)
+app.command("sign")(policy_sign.sign)
+app.command("verify")(policy_verify.verify)
+app.add_typer(policy_key.app, name="key")
+app.add_typer(policy_trust.app, name="trust")

@@ -86,6 +86,20 @@ def read_verifier(path: Path) -> Verifier:
         raise error.within(str(path)) from None
 
 
+def read_public_half(path: Path) -> tuple[Verifier, bool]:
+    """Return the public half of a key file of either kind, and whether the file holds the private one too.
+
+    Raises
+    ------
+    BadInputError
+        As of `read_signer` for a private key, of `read_verifier` for whatever else.
+    """
+    if b"PRIVATE" in read_unalterable(path, PEM_BYTES_MAX):
+        signer = read_signer(path)
+        return verifier_of(signer.algorithm, signer.public_key), True
+    return read_verifier(path), False
+
+
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)

@@ -48,7 +48,7 @@ def signer_from(spec: str) -> Signer:
     if found := _ENTRY.fullmatch(spec):
         name, argument = found.groups(default="")
         return _opened(f"signer entry:{name}", lambda: _entry(name), argument)
-    raise BadInputError("signer", f"must be {FORMS}", spec.partition(":")[0])
+    raise BadInputError("signer", f"must be {FORMS}", "another form")
 
 
 def _function(module: str, function: str) -> Callable[[str], Signer]:
