@@ -11,15 +11,15 @@ from exchange_router import provenance
 from exchange_router.brain_file import read_brain
 from feed.bundle.archive import unpack
 from feed.bundle.documents import GuardsDocument
-from feed.check.check import CheckSetting
-from feed.check.loads import forecast_loads
+from feed.check.loads import loads_of
+from feed.check.setting import CheckSetting
 from feed.clock import local_of, utc_of
 from feed.live.centre import LiveCentre
 from feed.live.publication import PublicationSetting
 from feed.live.publisher import Publisher
 from feed.live.recording import Recorder
 from feed.live.work import CentreWork
-from feed.signing.key_files import signer_from
+from feed.signing.signer_specs import signer_from
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from strategies.registry import Preparation, make_brain
@@ -101,7 +101,7 @@ def centre_work(spec: CentreSpec, platform: Platform, prepared: Prepared, inputs
             platform,
             [signer_from(key) for key in spec.keys],
             spec.guards,
-            forecast_loads(platform.network, prepared),
+            loads_of(platform.network, prepared),
             inputs=inputs,
             provenance=made,
             setting=spec.publication,

@@ -10,7 +10,8 @@ from typing import Final, Protocol
 from feed.clock import Clock
 from feed.live.host import CentreHost, CentreLostError
 from feed.live.windows import TelemetryWindows
-from feed.live.work import Done, Turn
+from feed.live.work import Done, Restore, Turn
+from feed.refusals import RefusedBundleError
 from router_core.units import SECOND_NS
 
 LOG: Final = logging.getLogger("exchange_router.centre")
@@ -25,7 +26,7 @@ class Publishing(Protocol):
         """Return an epoch greater than that of any bundle published so far."""
         ...
 
-    async def publish_packed(self, packed: bytes) -> None:
+    async def publish_packed(self, packed: bytes) -> object:
         """Publish a signed bundle; raises `RefusedBundleError` if it is none that may be."""
         ...
 
@@ -45,6 +46,11 @@ class Conductor:
         None: a shadow, which computes and records, and publishes nothing.
     on_done : callable, optional
         Told of every turn.
+
+    Attributes
+    ----------
+    paused : bool
+        Whether nothing is published for now, as an operator went back to an older policy.
     """
 
     def __init__(
@@ -64,6 +70,7 @@ class Conductor:
         self._publishing = publishing
         self._on_done = on_done
         self._looked_ns = -1
+        self.paused = False
 
     async def run(self) -> None:
         """Go on until cancelled; a centre that is lost is made anew, later each time, and agents go on meanwhile."""
@@ -94,16 +101,34 @@ class Conductor:
         self._looked_ns = now_ns
         if self._host is None:
             self._host = self._make_host()
-        epoch = None if self._publishing is None else self._publishing.next_epoch()
+        epoch = None if self._publishing is None or self.paused else self._publishing.next_epoch()
         done = await self._host.turn(Turn(now_ns, tuple(events), epoch))
         for decision in done.decisions:
             LOG.info("decision %s %s %s", decision.kind.value, decision.reason.value, " ".join(decision.subject[:3]))
         for line in done.refused:
             LOG.error("policy not published: %s", line)
         if done.packed is not None and self._publishing is not None:
-            await self._publishing.publish_packed(done.packed)
+            try:
+                await self._publishing.publish_packed(done.packed)
+            except RefusedBundleError as error:
+                # An operator published between the question for an epoch and now, or rotated the keys.
+                LOG.warning("policy not published: %s", error)
         self._on_done(done)
         return done
+
+    async def restored(self, packed: bytes, epoch: int) -> bytes:
+        """Return a signed bundle with the content of an old one, and pause: the operator's choice is to last.
+
+        Raises
+        ------
+        CentreLostError
+            If there is no centre at the moment.
+        """
+        if self._host is None:
+            raise CentreLostError("the centre is being made; try again in some seconds")
+        restored = await self._host.restored(Restore(self._clock.now_ns(), packed, epoch))
+        self.paused = True
+        return restored
 
     async def close(self) -> None:
         """End the centre."""

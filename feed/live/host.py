@@ -9,7 +9,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
-from feed.live.work import CentreWork, Done, Turn
+from feed.live.work import CentreWork, Done, Restore, Turn
 from router_core.errors import ExchangeRouterError
 
 START_S_MAX: Final = 300.0
@@ -28,6 +28,10 @@ class CentreHost(Protocol):
         """Return what came of a turn; raises `CentreLostError` if there is no centre any more."""
         ...
 
+    async def restored(self, restore: Restore) -> bytes:
+        """Return the signed bundle that brings an old one's content back; errors as of `turn`."""
+        ...
+
     async def close(self) -> None:
         """End it."""
         ...
@@ -42,6 +46,10 @@ class InlineHost:
     async def turn(self, turn: Turn) -> Done:
         """Return what came of a turn."""
         return self._work.turn(turn)
+
+    async def restored(self, restore: Restore) -> bytes:
+        """Return the signed bundle that brings an old one's content back."""
+        return self._work.restored(restore)
 
     async def close(self) -> None:
         """Nothing is to be ended."""
@@ -67,22 +75,31 @@ class ProcessHost:
 
     async def turn(self, turn: Turn) -> Done:
         """Return what came of a turn; the first one waits until the centre is ready."""
-        async with self._lock:
-            return await asyncio.to_thread(self._round, turn)
+        done = await self._asked(turn)
+        assert isinstance(done, Done), "the centre answers a turn with what came of it"
+        return done
 
-    def _round(self, turn: Turn) -> Done:
+    async def restored(self, restore: Restore) -> bytes:
+        """Return the signed bundle that brings an old one's content back."""
+        packed = await self._asked(restore)
+        assert isinstance(packed, bytes), "the centre answers with a bundle"
+        return packed
+
+    async def _asked(self, request: Turn | Restore) -> object:
+        async with self._lock:
+            return await asyncio.to_thread(self._round, request)
+
+    def _round(self, request: Turn | Restore) -> object:
         try:
             if not self._ready:
                 if not self._pipe.poll(START_S_MAX):
                     raise CentreLostError(f"the centre was not ready after {START_S_MAX:.0f} s")
                 self._said()
                 self._ready = True
-            self._pipe.send(turn)
-            done = self._said()
+            self._pipe.send(request)
+            return self._said()
         except (EOFError, OSError) as error:
             raise CentreLostError(f"the centre's process ended, exit code {self._process.exitcode}") from error
-        assert isinstance(done, Done), "the centre answers a turn with what came of it"
-        return done
 
     def _said(self) -> object:
         said = self._pipe.recv()
@@ -106,7 +123,8 @@ def _work(pipe: Connection, make: Callable[[], CentreWork]) -> None:
         work = make()
         pipe.send(READY)
         while True:
-            pipe.send(work.turn(pipe.recv()))
+            request = pipe.recv()
+            pipe.send(work.turn(request) if isinstance(request, Turn) else work.restored(request))
     except (EOFError, BrokenPipeError):
         return
     except ExchangeRouterError as error:

@@ -90,3 +90,7 @@ class Publications:
     def done(self, now_ns: int, key: str) -> None:
         """Take in that the policy with this key was published."""
         self._key, self._at_ns, self._tried_ns = key, now_ns, now_ns
+
+    def forget(self) -> None:
+        """Take in that agents were given something else: what is in force here is to be published when it may."""
+        self._key = None

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from feed.bundle.bundle import Bundle
 from feed.bundle.compose import Composer, PolicyContent
 from feed.bundle.documents import GuardsDocument
 from feed.bundle.manifest import make_bundle, sealed
 from feed.bundle.parsed import Parsed, parse
-from feed.check.check import CheckSetting, check_policy
+from feed.check.check import check_policy
 from feed.check.findings import PolicyFindings
 from feed.check.loads import Loads
+from feed.check.setting import CheckSetting
 from feed.clock import utc_of
-from feed.live.publication import PublicationSetting
+from feed.live.publication import Occasion, PublicationSetting
 from feed.signing.signer import Signer
 from router_core.platform import Platform
 from router_core.units import SECOND_NS
@@ -92,14 +95,10 @@ class Publisher:
         active : Parsed or None
             Policy in force, that the change is measured against.
         """
-        now = utc_of(now_ns // SECOND_NS * SECOND_NS)
+        files = self._composer.compose(content, self._guards, valid_from=_second(now_ns))
         bundle = make_bundle(
-            self._composer.compose(content, self._guards, valid_from=now),
-            epoch=epoch,
-            created=now,
-            valid_from=now,
-            soft_expiry=utc_of(now_ns + self._setting.soft_ns),
-            hard_expiry=utc_of(now_ns + self._setting.hard_ns),
+            files,
+            **self._validity(epoch, now_ns),
             topology=self._platform.network.digest,
             scenario=self._platform.name,
             inputs=self._inputs,
@@ -115,3 +114,32 @@ class Publisher:
             setting=self._checks,
         )
         return Publication(None if findings.refused else sealed(bundle, self._signers), findings)
+
+    def restored(self, old: Bundle, *, epoch: int, now_ns: int) -> Bundle:
+        """Return a signed bundle of an old one's very files, that agents take as a new one.
+
+        It was checked when it was published first; that it may be so again is the operator's decision.
+        """
+        bundle = make_bundle(
+            old.files,
+            **self._validity(epoch, now_ns),
+            topology=old.manifest.topology,
+            scenario=old.manifest.scenario,
+            inputs=old.manifest.inputs,
+            provenance=old.manifest.provenance | {"reason": Occasion.ROLLED_BACK.value},
+            restores=old.manifest.epoch,
+        )
+        return sealed(bundle, self._signers)
+
+    def _validity(self, epoch: int, now_ns: int) -> dict[str, Any]:
+        return {
+            "epoch": epoch,
+            "created": _second(now_ns),
+            "valid_from": _second(now_ns),
+            "soft_expiry": _second(now_ns + self._setting.soft_ns),
+            "hard_expiry": _second(now_ns + self._setting.hard_ns),
+        }
+
+
+def _second(instant_ns: int) -> datetime:
+    return utc_of(instant_ns // SECOND_NS * SECOND_NS)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feed.bundle.archive import pack
+from feed.bundle.archive import pack, unpack
 from feed.bundle.bundle import Bundle
 from feed.bundle.parsed import Parsed, parse
+from feed.check.findings import PolicyFindings, Severity
 from feed.live.centre import LiveCentre
 from feed.live.publication import Occasion, Publications, PublicationSetting
 from feed.live.publisher import Publisher
+from router_core.errors import BadInputError
 from strategies.brain import Event
 from strategies.decision import Decision
 
@@ -34,6 +35,25 @@ class Turn:
     now_ns: int
     events: tuple[Event, ...]
     epoch: int | None
+
+
+@dataclass(frozen=True)
+class Restore:
+    """An old bundle is to be published anew.
+
+    Attributes
+    ----------
+    now_ns : int
+        Since 1970 [ns].
+    packed : bytes
+        The old bundle.
+    epoch : int
+        The new one.
+    """
+
+    now_ns: int
+    packed: bytes
+    epoch: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,10 +116,20 @@ class CentreWork:
         """Tell the events, and make a bundle if one is due."""
         run_ns = turn.now_ns - self._start_ns
         told = self._centre.tell([*self._centre.slot(run_ns), *turn.events])
-        occasion, packed, refused = None, None, ()
+        refused: tuple[str, ...] = ()
+        occasion, packed = None, None
         if self._publisher is not None and turn.epoch is not None:
             occasion, packed, refused = self._published(self._publisher, turn.epoch, turn.now_ns)
         return Done(told.decisions, told.step_s, self._centre.trust, occasion, packed, refused)
+
+    def restored(self, restore: Restore) -> bytes:
+        """Return the signed bundle that brings an old one's content back; raises `BadInputError` without keys."""
+        if self._publisher is None:
+            raise BadInputError("--key", "must be given to whoever is to publish", None)
+        bundle = self._publisher.restored(unpack(restore.packed), epoch=restore.epoch, now_ns=restore.now_ns)
+        self._publications.forget()
+        self._active = parse(bundle)
+        return pack(bundle)
 
     def _published(
         self, publisher: Publisher, epoch: int, now_ns: int
@@ -114,13 +144,14 @@ class CentreWork:
         )
         if made.bundle is None:
             self._publications.tried(now_ns)
-            return occasion, None, _lines(made.findings.refusals)
+            return occasion, None, _lines(made.findings)
         self._publications.done(now_ns, key)
         self._active = parse(made.bundle)
         return occasion, pack(made.bundle), ()
 
 
-def _lines(refusals: Sequence[object]) -> tuple[str, ...]:
-    shown = tuple(str(one) for one in refusals[:REFUSED_LINES])
+def _lines(findings: PolicyFindings) -> tuple[str, ...]:
+    refusals = [one for one in findings.findings if one.severity is Severity.REFUSE]
+    shown = [f"{one.rule.value}: {one.place}: {one.said}; next: {one.rule.next_en}" for one in refusals[:REFUSED_LINES]]
     rest = len(refusals) - len(shown)
-    return (*shown, f"and {rest} more") if rest else shown
+    return (*shown, f"and {rest} more") if rest else tuple(shown)
