@@ -7,6 +7,7 @@ import sys
 import typer
 
 from exchange_router import (
+    agent_command,
     brain_command,
     evaluate_command,
     policy_command,
@@ -40,6 +41,7 @@ app.add_typer(brain_command.app, name="brain")
 app.add_typer(policy_command.app, name="policy")
 app.command("replay")(replay_command.replay)
 app.command("evaluate")(evaluate_command.evaluate)
+app.command("agent")(agent_command.agent)
 app.command("report")(report_command.report)
 
 
