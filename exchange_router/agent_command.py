@@ -61,7 +61,7 @@ def agent(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch, check and apply policies at a front-end; carry tasks out by them.  前置管理：获取、校验、执行策略与任务。"""
+    """Fetch, check and apply policies at a front-end; carry out tasks.  前置管理：获取、校验、执行策略与任务。"""
     if status + unpin + (pin is not None) > 1:
         raise BadInputError("agent", "must be given one of --status, --pin and --unpin at a time", "several")
     if status:
@@ -70,10 +70,8 @@ def agent(
     if pin is not None or unpin:
         _set_pin(state, pin, as_json)
         return
-    for name, value in (("--scope", scope), ("--server", server), ("--trust", trust)):
-        if value is None:
-            raise BadInputError(name, "must be given to run an agent", None)
-    assert scope is not None and server is not None and trust is not None, "checked above"
+    if scope is None or server is None or trust is None:
+        raise BadInputError("--scope, --server, --trust", "must be given to run an agent", "not all of them")
     if (tls_cert is None) != (tls_key is None):
         raise BadInputError("--tls-cert, --tls-key", "must be given together", "one of them")
     platform = scenarios.load(scenario)

@@ -191,7 +191,7 @@ class Agent:
         """The policy by which the endpoint goes, None before the first one."""
         return self._in_force
 
-    def run(self, sleep: Callable[[float], None] = time.sleep, stopped: Callable[[], bool] = lambda: False) -> None:
+    def run(self, sleep: Callable[[float], object] = time.sleep, stopped: Callable[[], bool] = lambda: False) -> None:
         """Go on until told to stop."""
         while not stopped():
             sleep(self.step() / SECOND_NS)

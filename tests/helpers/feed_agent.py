@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from learnt_toy import TODAY, learnt, toy
 
 from feed.agent.agent import Agent
 from feed.agent.link import Fetched, Stations, Taken, Unavailable, Unchanged
@@ -25,7 +26,6 @@ from feed.clock import SetClock, instant_of
 from feed.signing.ed25519 import Ed25519Signer
 from feed.signing.sm2 import Sm2Signer, new_pair
 from feed.signing.trust import Trust, new_trust, trusted_key, write_trust
-from learnt_toy import TODAY, learnt, toy
 from router_core.units import HOUR_NS, SECOND_NS
 
 # Ten o'clock of the planned Monday, in China.
