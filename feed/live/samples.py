@@ -17,7 +17,7 @@ class StationSamples:
     observed_ns : int
         End of the window, since 1970 [ns].
     window_ns : int
-        Its length [ns], > 0.
+        Its length [ns], >= 0; 0: only `up` is told.
     station : int32 (k,)
         Indices, none twice.
     utilisation : float64 (k,)

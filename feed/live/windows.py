@@ -61,7 +61,7 @@ class _Stations:
 class _Open:
     """One window."""
 
-    stations: _Stations | None = None
+    stations: _Stations
     tasks: dict[int, list[AcceptedTasks]] = field(default_factory=dict)
 
 
@@ -87,7 +87,6 @@ class TelemetryWindows:
         self._setting = setting or WindowSetting()
         stations = network.station_count
         self._newest_ns = np.zeros(stations, dtype=np.int64)
-        self._heard = np.zeros(stations, dtype=np.bool_)
         self._up = np.ones(stations, dtype=np.bool_)
         self._reported_ns: dict[int, int] = {}
         self._open: dict[int, _Open] = {}
@@ -106,7 +105,10 @@ class TelemetryWindows:
         return self._setting.period_ns
 
     def stations(self, samples: StationSamples) -> None:
-        """Take samples in; types, shapes and indices are the caller's to check."""
+        """Take samples in; types, shapes and indices are the caller's to check.
+
+        Those of a window without length tell the state of stations and nothing else.
+        """
         observed_ns = samples.observed_ns - self._start_ns
         number = self._number(observed_ns)
         if number is None:
@@ -116,23 +118,26 @@ class TelemetryWindows:
         self.counts["twice"] += len(samples.station) - len(fresh)
         self.counts["taken"] += len(fresh)
         station = samples.station[fresh]
-        window = self._window(number).stations
-        assert window is not None, "a window has sums"
         self._newest_ns[station] = observed_ns
-        self._heard[station] = True
-        # The mean over what was told, by length; a single sample is left to the bit.
-        before_ns = window.told_ns[station]
-        part = samples.window_ns / (before_ns + samples.window_ns)
-        mean, more = window.utilisation[station], samples.utilisation[fresh]
-        window.utilisation[station] = np.where(before_ns == 0, more, mean + (more - mean) * part)
-        window.told_ns[station] = before_ns + samples.window_ns
-        window.served[station] += samples.served_bytes[fresh]
-        window.waiting[station] = samples.waiting[fresh]
+        if samples.window_ns > 0:
+            self._add(self._window(number), samples, fresh)
         changed = station[self._up[station] != samples.up[fresh]]
         self._up[station] = samples.up[fresh]
         if len(changed):
             changed = np.sort(changed)
             self._alarms.append((observed_ns, changed, self._up[changed]))
+
+    @staticmethod
+    def _add(window: _Open, samples: StationSamples, fresh: NDArray[np.intp]) -> None:
+        sums, station = window.stations, samples.station[fresh]
+        # The mean over what was told, by length; a single sample is left to the bit.
+        before_ns = sums.told_ns[station]
+        part = samples.window_ns / (before_ns + samples.window_ns)
+        mean, more = sums.utilisation[station], samples.utilisation[fresh]
+        sums.utilisation[station] = np.where(before_ns == 0, more, mean + (more - mean) * part)
+        sums.told_ns[station] = before_ns + samples.window_ns
+        sums.served[station] += samples.served_bytes[fresh]
+        sums.waiting[station] = samples.waiting[fresh]
 
     def accepted(self, tasks: AcceptedTasks) -> None:
         """Take in what a front-end accepted; no rows is a report too."""
@@ -178,16 +183,14 @@ class TelemetryWindows:
         return number if self._closed < number <= self._closed + OPEN_MAX and observed_ns > 0 else None
 
     def _window(self, number: int) -> _Open:
-        window = self._open.setdefault(number, _Open())
-        if window.stations is None:
+        if number not in self._open:
             count = self._network.station_count
-            window.stations = _Stations(
-                np.zeros(count, dtype=np.int64), np.zeros(count), np.zeros(count), np.zeros(count, dtype=np.int64)
-            )
-        return window
+            whole = np.zeros(count, dtype=np.int64)
+            self._open[number] = _Open(_Stations(whole, np.zeros(count), np.zeros(count), whole.copy()))
+        return self._open[number]
 
     def _complete(self, window: _Open) -> bool:
-        told = window.stations is not None and bool((window.stations.told_ns > 0).all())
+        told = bool((window.stations.told_ns > 0).all())
         return told and len(window.tasks) == len(self._reported_ns)
 
     def _told(self, window: _Open, now_ns: int, end_ns: int) -> list[Event]:
@@ -195,7 +198,7 @@ class TelemetryWindows:
         if window.tasks and len(window.tasks) >= REPORTERS_MIN * len(self._reported_ns):
             events.append(self._demand([one for of in window.tasks.values() for one in of], now_ns, end_ns))
         sums = window.stations
-        if sums is not None and (sums.told_ns > 0).any():
+        if (sums.told_ns > 0).any():
             known = sums.told_ns > 0
             whole = np.where(known, sums.told_ns, 1)
             factor = self.period_ns / whole

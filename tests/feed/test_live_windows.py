@@ -139,6 +139,17 @@ def test_a_stop_is_told_at_once_and_once() -> None:
     assert isinstance(telemetry, TelemetryArrived)
 
 
+def test_the_state_of_a_station_can_be_told_alone_and_leaves_its_figures_to_the_bit() -> None:
+    windows = TelemetryWindows(NETWORK, START_NS)
+    windows.stations(whole(30 * SECOND_NS, 0, station=[5], up=np.array([False]), utilisation=np.array([9.0])))
+    (event,) = windows.close(31 * SECOND_NS)
+    assert event.station.tolist() == [5]
+    windows.stations(whole(up=np.arange(S) != 5, utilisation=np.full(S, 0.1)))
+    (event,) = windows.close(MINUTE_NS)
+    assert (event.utilisation == 0.1).all()
+    assert (event.served_bytes == 1_000).all()
+
+
 def test_demand_of_too_few_front_ends_says_nothing() -> None:
     nodes = [int(node) for node in NETWORK.endpoints]
     empty = np.empty(0, dtype=np.int64)
