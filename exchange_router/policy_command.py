@@ -11,6 +11,7 @@ import typer
 from exchange_router import (
     console,
     policy_build,
+    policy_check,
     policy_diff,
     policy_export,
     policy_key,
@@ -65,6 +66,7 @@ def _moment(text: str) -> datetime:
 
 
 app.command("build")(policy_build.build)
+app.command("check")(policy_check.check)
 app.command("show")(policy_show.show)
 app.command("diff")(policy_diff.diff)
 app.command("export")(policy_export.export)

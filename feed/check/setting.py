@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from feed.check.findings import ALLOWABLE, Rule, Severity
@@ -59,3 +60,17 @@ class CheckSetting:
         if wrong:
             rule = f"must be one of {', '.join(sorted(ALLOWABLE))}: what else is broken would do harm"
             raise BadInputError("--allow", rule, wrong[0].value)
+
+
+def rules_named(names: Sequence[str]) -> frozenset[Rule]:
+    """Return the rules of these names.
+
+    Raises
+    ------
+    BadInputError
+        Naming the one that is none.
+    """
+    for name in names:
+        if name not in set(Rule):
+            raise BadInputError("--allow", f"must be one of {', '.join(sorted(ALLOWABLE))}", name)
+    return frozenset(Rule(name) for name in names)
