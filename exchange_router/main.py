@@ -14,6 +14,7 @@ from exchange_router import (
     replay_command,
     report_command,
     scenario_command,
+    serve_command,
     trace_command,
 )
 from exchange_router.provenance import PACKAGE
@@ -43,6 +44,7 @@ app.command("replay")(replay_command.replay)
 app.command("evaluate")(evaluate_command.evaluate)
 app.command("agent")(agent_command.agent)
 app.command("report")(report_command.report)
+app.command("serve")(serve_command.serve)
 
 
 @app.callback(invoke_without_command=True)

@@ -18,6 +18,7 @@ from exchange_router import (
     policy_schema,
     policy_show,
     policy_sign,
+    policy_token,
     policy_trust,
     policy_verify,
 )
@@ -72,6 +73,7 @@ app.command("diff")(policy_diff.diff)
 app.command("export")(policy_export.export)
 app.command("schema")(policy_schema.schema)
 app.command("sign")(policy_sign.sign)
+app.command("token")(policy_token.token)
 app.command("verify")(policy_verify.verify)
 app.add_typer(policy_key.app, name="key")
 app.add_typer(policy_trust.app, name="trust")

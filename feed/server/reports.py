@@ -226,7 +226,7 @@ class Names:
         source = self.scopes.get(accepted.source)
         rows = [row for row in accepted.tasks if row.target in self.scopes] if source is not None else []
         lost = len(accepted.tasks) - len(rows)
-        if source is None or not rows:
+        if source is None or (accepted.tasks and not rows):
             return None, lost
         return (
             AcceptedTasks(

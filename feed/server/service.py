@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -338,7 +338,13 @@ class FeedService:
         return have if newer else None
 
     async def bundle_for(
-        self, identity: Identity, scope: str, have: str | None, base: str | None, wait_s: float
+        self,
+        identity: Identity,
+        scope: str,
+        have: str | None,
+        base: str | None,
+        wait_s: float,
+        gone: Callable[[], Awaitable[bool]] | None = None,
     ) -> Delivery | None:
         """Return what a scope is to have, as soon as it is not what it has, or after a time.
 
@@ -350,6 +356,8 @@ class FeedService:
             Etag of what it has, and of what a delta may build on.
         wait_s : float
             Longest wait [s].
+        gone : callable, optional
+            Whether the client hung up: who does not hear the answer was not given anything.
 
         Returns
         -------
@@ -376,6 +384,8 @@ class FeedService:
                 return Delivery(etag, None) if etag is not None else None
             with self.metrics.waiters.track_inprogress():
                 await rung.within(left_s)
+            if gone is not None and await gone():
+                return None
             self.seen(identity, scope)
 
     async def _draw_near(self, scope: str) -> None:
