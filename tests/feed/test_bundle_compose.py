@@ -1,4 +1,4 @@
-"""What a bundle says is what the brain meant: the same ways, weights, classes, holds and servers, for every pair and slot."""
+"""What a bundle says is what the brain meant: ways, weights, classes, holds and servers, for every pair and slot."""
 
 from __future__ import annotations
 
@@ -104,7 +104,9 @@ def test_holds_windows_and_servers_are_those_of_the_plan_and_of_now(seed: int) -
             assert now == content.servers[place]
     assert parsed.grid() == plan.grid
     assert [one.priority for one in parsed.classes.classes] == plan.priority.tolist()
-    assert [one.hold_max_ns for one in parsed.classes.classes] == [k.policy.hold_max_ns for k in content.classes.classes]
+    assert [one.hold_max_ns for one in parsed.classes.classes] == [
+        k.policy.hold_max_ns for k in content.classes.classes
+    ]
     hold_ns = np.zeros_like(content.pair_hold_ns)
     for group, document in parsed.now.items():
         assert document.hold_of_lead == content.hold_of_lead
