@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hmac
-import os
 import re
 import secrets
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +16,7 @@ from pydantic import Field, ValidationError
 
 from feed.bundle.documents import Digest, Document, Name
 from feed.durable import write_durably
+from feed.signing.guarded_files import read_private
 from router_core.errors import BadInputError
 
 
@@ -153,6 +152,7 @@ class TokenFile(Document):
 
 
 _BEARER: Final = re.compile(rb"[Bb]earer ([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{1,128})")
+TOKENS_BYTES_MAX: Final = 4 << 20
 _NOBODY: Final = "0" * 64
 
 
@@ -199,22 +199,7 @@ def read_tokens(path: Path) -> TokenFile:
     BadInputError
         If it is a link, not ours, open to others, or no file of tokens; what it holds is never told.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise BadInputError(
-            "tokens", "must be a file that can be read, and no link", error.strerror, str(path)
-        ) from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise BadInputError("tokens", "must be a regular file", "something else", str(path))
-        if status.st_uid != os.geteuid():
-            raise BadInputError("tokens", f"must belong to user {os.geteuid()}; chown it", status.st_uid, str(path))
-        if status.st_mode & 0o077:
-            shown = oct(stat.S_IMODE(status.st_mode))
-            raise BadInputError("tokens", "must be closed to group and others; chmod 600 it", shown, str(path))
-        data = file.read()
+    data = read_private(path, TOKENS_BYTES_MAX)
     try:
         return TokenFile.model_validate_json(data)
     except ValidationError as error:

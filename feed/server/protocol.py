@@ -38,7 +38,7 @@ class FeedProtocol(HttpToolsProtocol):
         self._flaw = 400
         self._head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, unless there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self.setting.connections_max:
@@ -65,7 +65,7 @@ class FeedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self.scope["extensions"] = {CERTIFICATE: self._certificate}  # type: ignore[dict-item]
+        self.scope["extensions"] = {CERTIFICATE: self._certificate}
         self._in_head = True
         self._head_bytes = 0
         self._await_head()

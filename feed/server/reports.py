@@ -20,13 +20,15 @@ AMOUNT_MAX: Final = 2**53
 WINDOW_S_MAX: Final = 86_400.0
 UTILISATION_MAX: Final = 1e6  # what is absurd is judged by the brain's guard: here only what cannot be a number of it
 
+# A station's name may have parts: ``node/process``, ``source>target#cable``.
+StationName = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_MAX)]
 
 
 class StationRow(Document):
     """One station in the window; as in `strategies.brain.TelemetryArrived`."""
 
-    name: Name
+    name: StationName
     utilisation: Annotated[float, Field(ge=0, le=UTILISATION_MAX)]
     waiting: Amount
     served_bytes: Amount
@@ -52,10 +54,10 @@ class AcceptedRows(Document):
 
 
 class TelemetryBatch(Document):
-    """Body of ``POST /v1/telemetry``: a window, what stations did in it, and what an endpoint accepted."""
+    """Body of ``POST /v1/telemetry``: a window, what stations did in it (0 s: whether they work), what was accepted."""
 
     observed: AwareDatetime
-    window_s: Annotated[float, Field(gt=0, le=WINDOW_S_MAX)]
+    window_s: Annotated[float, Field(ge=0, le=WINDOW_S_MAX)]
     stations: Annotated[tuple[StationRow, ...], Field(max_length=100_000)] = ()
     accepted: AcceptedRows | None = None
 
@@ -147,7 +149,7 @@ def raw_of(batch: TelemetryBatch) -> RawStations:
     rows = batch.stations
     return RawStations(
         instant_of(batch.observed),
-        max(1, round(batch.window_s * SECOND_NS)),
+        round(batch.window_s * SECOND_NS),
         [row.name for row in rows],
         [row.utilisation for row in rows],
         [row.waiting for row in rows],
