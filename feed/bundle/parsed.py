@@ -79,13 +79,35 @@ class Parsed:
         return self.release.grid()
 
 
+class KnownDocuments:
+    """Remembers each document as it was last read: what stays the same from bundle to bundle is read once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[bytes, Document]] = {}
+
+    def read(self, model: type[_DocumentT], data: bytes, file: str) -> _DocumentT:
+        """Do as `documents.read`."""
+        known = self._known.get(file)
+        if known is None or known[0] != data or not isinstance(known[1], model):
+            self._known[file] = known = (data, read(model, data, file))
+        document = known[1]
+        assert isinstance(document, model)
+        return document
+
+
 def weights_at(runs: Sequence[tuple[int, _ValueT]], slot: int) -> _ValueT:
     """Return the value of runs that holds in a slot."""
     return runs[bisect_right(runs, slot, key=lambda run: run[0]) - 1][1]
 
 
-def parse(bundle: Bundle) -> Parsed:
+def parse(bundle: Bundle, known: KnownDocuments | None = None) -> Parsed:
     """Read every file of a bundle or a package.
+
+    Parameters
+    ----------
+    bundle : Bundle
+    known : KnownDocuments, optional
+        Documents of earlier bundles; with it a bundle that differs in little is read in little time.
 
     Raises
     ------
@@ -93,11 +115,12 @@ def parse(bundle: Bundle) -> Parsed:
         MALFORMED or SCHEMA, naming file, place, rule and value.
     """
     files, manifest = bundle.files, bundle.manifest
+    read_one = read if known is None else known.read
 
     def one(model: type[_DocumentT], file: str) -> _DocumentT:
         if file not in files:
             raise broken(file, "", "must be there", None)
-        return read(model, files[file], file)
+        return read_one(model, files[file], file)
 
     platform = one(PlatformDocument, PLATFORM_FILE)
     if platform.topology != manifest.topology:
@@ -111,7 +134,7 @@ def parse(bundle: Bundle) -> Parsed:
             raise broken(CAPACITY_FILE, f"planned.{node}", f"slots must be below {release.slots}", counts[-1])
 
     def of_groups(model: type[_DocumentT], name: Callable[[int], str]) -> dict[int, _DocumentT]:
-        return {group: read(model, files[name(group)], name(group)) for group in groups if name(group) in files}
+        return {group: read_one(model, files[name(group)], name(group)) for group in groups if name(group) in files}
 
     groups = range(len(platform.groups))
     routes = of_groups(RoutesDocument, routes_file)

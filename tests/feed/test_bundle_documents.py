@@ -15,7 +15,7 @@ from feed.bundle.bundle import Bundle
 from feed.bundle.documents import MANIFEST_FILE, Manifest, canonical_json, read
 from feed.bundle.json_schema import MODELS
 from feed.bundle.manifest import manifest_of
-from feed.bundle.parsed import parse
+from feed.bundle.parsed import KnownDocuments, parse
 from feed.refusals import Refusal, RefusedBundleError
 
 BUNDLE = drawn_bundle(seed=3, moved=0.9)
@@ -280,3 +280,14 @@ def test_another_schema_version_is_refused_as_one() -> None:
     assert "next: update the older side" in str(RefusedBundleError(Refusal.SCHEMA, "x"))
     assert isinstance(BUNDLE, Bundle)
     assert read(Manifest, BUNDLE.manifest_json, MANIFEST_FILE) == BUNDLE.manifest
+
+
+def test_what_is_known_already_changes_nothing() -> None:
+    known = KnownDocuments()
+    for seed in (3, 4, 3):
+        bundle = drawn_bundle(seed=seed, moved=0.9)
+        assert vars(parse(bundle, known)) == vars(parse(bundle))
+    for path in ("guards.json", KINDS["routes"]):
+        with pytest.raises(RefusedBundleError, match=path):
+            parse(replace(BUNDLE, files={**BUNDLE.files, path: b"{}"}), known)
+    assert vars(parse(BUNDLE, known)) == vars(parse(BUNDLE))
