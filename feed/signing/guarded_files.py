@@ -49,17 +49,19 @@ def _read(path: Path, bytes_max: int, closed: int, remedy: str, owners: tuple[in
         raise BadInputError("file", "must be one that this user can open", error.strerror, file) from None
     except ValueError:
         raise BadInputError("file", "must be a path without a zero byte", "another one", repr(file)) from None
-    with os.fdopen(handle, "rb") as opened:
-        state = os.fstat(opened.fileno())
+    try:
+        state = os.fstat(handle)
         if not stat.S_ISREG(state.st_mode):
             raise BadInputError("file", "must be a regular file", stat.filemode(state.st_mode), file)
         if state.st_uid not in owners:
             raise BadInputError("owner", "must be the user who reads it; chown it", f"user {state.st_uid}", file)
         if state.st_mode & closed:
-            raise BadInputError(
-                "permissions", f"must keep others out; run `{remedy}`", oct(stat.S_IMODE(state.st_mode)), file
-            )
-        data = opened.read(bytes_max + 1)
+            mode = oct(stat.S_IMODE(state.st_mode))
+            raise BadInputError("permissions", f"must keep others out; run `{remedy}`", mode, file)
+        with os.fdopen(handle, "rb", closefd=False) as opened:
+            data = opened.read(bytes_max + 1)
+    finally:
+        os.close(handle)
     if len(data) > bytes_max:
         raise BadInputError("length", f"must be at most {bytes_max} bytes", f"{state.st_size} bytes", file)
     return data
