@@ -10,6 +10,7 @@ import pickle
 import stat
 import sys
 import traceback
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -136,8 +137,6 @@ def test_a_public_key_or_trust_file_that_others_may_write_is_refused(tmp_path: P
 
 
 def pem(label: str, der: bytes) -> bytes:
-    from base64 import b64encode
-
     return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label.encode(), b64encode(der), label.encode())
 
 
