@@ -95,9 +95,8 @@ def check_policy(
     elif any(one.rule is Rule.POOL for one in found):
         notes.append("capacity was not checked: the servers to borrow are not there")
     else:
-        found += _check_capacity(
-            CapacityCheck(network, table, paths, parsed, forecast, setting), parsed, forecast, notes
-        )
+        check = CapacityCheck(network, table, paths, parsed, forecast, setting)
+        found += _check_capacity(check, parsed, forecast.grid, notes)
     if active is None:
         notes.append("change was not checked: there is no active policy")
     else:

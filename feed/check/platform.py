@@ -14,6 +14,11 @@ def check_platform(network: Network, parsed: Parsed) -> list[Finding]:
     groups = tuple(tuple(network.node_name[home] for home in homes) for homes in network.groups)
     endpoints = {network.node_name[node]: int(network.node_group[node]) for node in network.endpoints.tolist()}
     found = []
+    try:
+        parsed.clock()
+    except OverflowError:
+        said = "must be of dates that there are, none beyond the year 9999"
+        found.append(Finding(Rule.PLATFORM, Severity.REFUSE, "release.json: slots", said))
     for place, said, kept in (
         ("topology", f"must be {network.digest[:12]}, and is {document.topology[:12]}", _digests(network, parsed)),
         (
