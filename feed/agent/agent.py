@@ -503,7 +503,7 @@ class Agent:
         held = self._in_force
         policy = None if held is None else held.checked.policy
         away = now_ns - self._heard_ns > AWAY_NS
-        silent = 0 if self._desk is None else self._desk.silent(now_ns)
+        silent, strange = (0, 0) if self._desk is None else (self._desk.silent(now_ns), self._desk.strange)
         lapsed = held is not None and policy is not None and held.layer == Layer.LAPSED
         behind = policy is not None and clock_is_behind(now_ns, policy.created_ns)
         for alarm, detail in (
@@ -511,6 +511,7 @@ class Agent:
             (Alarm.LAPSED, f"hard expiry was {utc_of(policy.hard_ns).isoformat()}" if policy and lapsed else None),
             (Alarm.SERVER_AWAY, f"not heard since {utc_of(self._heard_ns).isoformat()}" if away else None),
             (Alarm.CLOCK_BEHIND, "this machine's clock is earlier than the policy in force" if behind else None),
+            (Alarm.NIFI_STRANGE, f"{strange} outcomes cannot be read" if strange else None),
             (Alarm.TASKS_SILENT, f"{silent} tasks are under way for long" if silent else None),
         ):
             self._raise_alarm(alarm, detail, now_ns)

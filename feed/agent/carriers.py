@@ -97,6 +97,11 @@ class Carrier(Protocol):
         """Return what became of attempts under way; the same again until `forget`."""
         ...
 
+    @property
+    def strange(self) -> int:
+        """How many answers cannot be understood and wait for somebody to look at them."""
+        ...
+
     def forget(self, settled: Sequence[Settled]) -> None:
         """Take in that these outcomes are remembered elsewhere."""
         ...

@@ -134,6 +134,11 @@ class Desk:
         found = dict(self._state.rows("SELECT state, count(*) FROM tasks GROUP BY state"))
         return {state: int(found.get(state, 0)) for state in (HELD, UNDER_WAY, DELIVERED, REFUSED)}
 
+    @property
+    def strange(self) -> int:
+        """How many answers of the carrier somebody should look at."""
+        return self._carrier.strange
+
     def silent(self, now_ns: int) -> int:
         """How many tasks are under way for so long that somebody should look."""
         since = (UNDER_WAY, now_ns - SILENT_NS)

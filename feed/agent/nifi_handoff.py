@@ -108,7 +108,7 @@ class NifiHandoff:
 
     @property
     def strange(self) -> int:
-        """How many files in ``strange/`` wait for somebody to look at them."""
+        """How many files lie in ``strange/``."""
         return sum(1 for _ in (self._folder / STRANGE).iterdir())
 
 

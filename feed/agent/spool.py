@@ -59,10 +59,11 @@ class Spool:
             except OSError as error:
                 self.refuse(path, None, BadInputError("task", "must be a readable file", error.strerror), now_ns)
                 continue
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                os.close(handle)
+                self.refuse(path, None, BadInputError("task", "must be a plain file", path.name), now_ns)
+                continue
             with os.fdopen(handle, "rb") as file:
-                if not stat.S_ISREG(os.fstat(handle).st_mode):
-                    self.refuse(path, None, BadInputError("task", "must be a plain file", path.name), now_ns)
-                    continue
                 data = file.read(TASK_BYTES_MAX + 1)
             yield Given(path, data)
 
