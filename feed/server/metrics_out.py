@@ -48,7 +48,8 @@ class StationFigures(Collector):
         self.observed_ns = max(self.observed_ns, samples.observed_ns)
         columns = (samples.utilisation, samples.waiting, samples.served_bytes, samples.up)
         for figure, values in zip(figures.STATIONS, columns, strict=True):
-            self._columns[figure][samples.station] = values
+            if samples.window_ns > 0 or figure is figures.UP:
+                self._columns[figure][samples.station] = values
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Families of all stations that told something."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from math import isfinite
 from typing import Final
 
 from prometheus_client.metrics_core import Metric
@@ -146,9 +145,9 @@ def _raw(families: Mapping[str, Mapping[str, float]], stations_max: int) -> RawS
     window: list[int] = []
     for name, high in ((WINDOW_END.metric, INSTANT_S_MAX), (WINDOW.metric, WINDOW_S_MAX)):
         value = families.get(name, {}).get("")
-        if value is None or not (isfinite(value) and 0 < value <= high):
-            raise BadInputError(name, f"must be there, above 0 and at most {high:g}", value)
-        window.append(max(1, round(value * SECOND_NS)))
+        if value is None or not 0 <= value <= high:
+            raise BadInputError(name, f"must be there, and in 0..{high:g}", value)
+        window.append(round(value * SECOND_NS))
     columns = {figure.metric: families.get(figure.metric, {}) for figure in STATIONS}
     names = list(columns[UTILISATION.metric])
     if len(names) > stations_max:
