@@ -17,7 +17,7 @@ import numpy as np
 
 from exchange_router.live_centre import CentreSpec, centre_work
 from exchange_router.rehearsal_stage import Stage, make_keys
-from exchange_router.rehearsed_plan import AgentsHandling, AgentsPlan, InForce
+from exchange_router.rehearsed_plan import AgentsHandling, AgentsPlan
 from feed.bundle.documents import GuardsDocument
 from feed.bundle.parsed import Parsed
 from feed.check.findings import ALLOWABLE
@@ -177,7 +177,7 @@ class FeedBrain:
             case StationsChanged():
                 self._tell_changes(event)
             case SlotStarted():
-                pass
+                self._stage.step()
             case _:
                 return []
         self._stage.look()
@@ -189,7 +189,7 @@ class FeedBrain:
             self.refused += done.refused
             commands += [LogDecision(decision) for decision in done.decisions]
         self._stage.done.clear()
-        in_force = self._followed()
+        in_force = self._stage.in_force()
         keys = {node: one.key for node, one in in_force.items()}
         if not in_force:
             return commands
@@ -201,12 +201,6 @@ class FeedBrain:
             self._keys = keys
             commands += [SetHandling(AgentsHandling(in_force)), SetPlan(AgentsPlan(self._network, in_force))]
         return commands
-
-    def _followed(self) -> dict[int, InForce]:
-        """What agents go by once they have looked at the clock."""
-        for agent in self._stage.agents.values():
-            agent.step()
-        return self._stage.in_force()
 
     def _asked_servers(self, parsed: Parsed, now_ns: int) -> np.ndarray[Any, np.dtype[np.int32]]:
         """What clouds are to lend: as planned, and where the bundle says otherwise for now, so."""

@@ -145,6 +145,11 @@ class Stage:
             for agent in behind:
                 agent.step()
 
+    def step(self) -> None:
+        """Let every agent look at the clock and at the server."""
+        for agent in self.agents.values():
+            agent.step()
+
     def in_force(self) -> dict[int, InForce]:
         """What front-ends go by now, by node."""
         found = {}
