@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
+from weakref import WeakValueDictionary
 
 from feed.bundle.bundle import Bundle
 from feed.bundle.documents import MANIFEST_FILE, FileEntry, Manifest, broken, canonical_json, read
@@ -16,6 +17,8 @@ from feed.signing.signer import Signer
 from feed.signing.trust import Trust
 
 ETAG_DIGITS: Final = 16
+# Manifests that somebody holds, by their bytes: hundreds of agents in one process, or a server, read each once.
+_MANIFESTS: WeakValueDictionary[bytes, Manifest] = WeakValueDictionary()
 
 
 class KnownEntries:
@@ -105,10 +108,14 @@ def manifest_of(data: bytes) -> Manifest:
     RefusedBundleError
         MALFORMED or SCHEMA.
     """
+    known = _MANIFESTS.get(data)
+    if known is not None:
+        return known
     manifest = read(Manifest, data, MANIFEST_FILE)
     content = content_of(manifest.files)
     if manifest.content != content:
         raise broken(MANIFEST_FILE, "content", f"must be {content[:16]}..., of the files listed", manifest.content)
+    _MANIFESTS[data] = manifest
     return manifest
 
 
