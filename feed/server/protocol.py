@@ -66,8 +66,6 @@ class FeedProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self.scope["extensions"] = {CERTIFICATE: self._certificate}
-        self._in_head = True
-        self._head_bytes = 0
         self._await_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -86,6 +84,11 @@ class FeedProtocol(HttpToolsProtocol):
             raise ValueError("too long a head")
         super().on_headers_complete()
         self._in_head = False
+
+    def on_message_complete(self) -> None:
+        """End a request; what follows is the head of another one."""
+        super().on_message_complete()
+        self._in_head = True
         self._head_bytes = 0
 
     def send_400_response(self, msg: str) -> None:
