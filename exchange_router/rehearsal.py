@@ -177,10 +177,12 @@ class FeedBrain:
             case StationsChanged():
                 self._tell_changes(event)
             case SlotStarted():
-                self._stage.step()
+                pass
             case _:
                 return []
         self._stage.look()
+        if isinstance(event, SlotStarted):
+            self._stage.step()  # agents go over to the slot's plan by themselves
         return self._commands(event.now_ns)
 
     def _commands(self, now_ns: int) -> list[Command]:

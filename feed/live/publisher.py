@@ -11,7 +11,7 @@ from feed.bundle.bundle import Bundle
 from feed.bundle.compose import Composer, PolicyContent
 from feed.bundle.documents import GuardsDocument
 from feed.bundle.manifest import make_bundle, sealed
-from feed.bundle.parsed import Parsed, parse
+from feed.bundle.parsed import KnownDocuments, Parsed, parse
 from feed.check.check import check_policy
 from feed.check.findings import PolicyFindings
 from feed.check.loads import Loads
@@ -31,10 +31,13 @@ class Publication:
     ----------
     bundle : Bundle or None
         Signed; None if the check refused it.
+    parsed : Parsed
+        What it says, refused or not.
     findings : PolicyFindings
     """
 
     bundle: Bundle | None
+    parsed: Parsed
     findings: PolicyFindings
 
 
@@ -77,6 +80,7 @@ class Publisher:
         self._setting = setting
         self._checks = checks
         self._composer = Composer(platform.network)
+        self._documents = KnownDocuments()
 
     def publication(
         self, content: PolicyContent, *, epoch: int, now_ns: int, reason: str, active: Parsed | None
@@ -105,15 +109,16 @@ class Publisher:
             provenance=self._provenance | {"reason": reason},
             known=self._composer.entries,
         )
+        parsed = parse(bundle, self._documents)
         findings = check_policy(
             self._platform.network,
             self._platform.catalogue,
-            parse(bundle),
+            parsed,
             forecast=self._loads,
             active=active,
             setting=self._checks,
         )
-        return Publication(None if findings.refused else sealed(bundle, self._signers), findings)
+        return Publication(None if findings.refused else sealed(bundle, self._signers), parsed, findings)
 
     def restored(self, old: Bundle, *, epoch: int, now_ns: int) -> Bundle:
         """Return a signed bundle of an old one's very files, that agents take as a new one.

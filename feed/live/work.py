@@ -146,7 +146,7 @@ class CentreWork:
             self._publications.tried(now_ns)
             return occasion, None, _lines(made.findings)
         self._publications.done(now_ns, key)
-        self._active = parse(made.bundle)
+        self._active = made.parsed
         return occasion, pack(made.bundle), ()
 
 
