@@ -293,13 +293,13 @@ def test_no_single_byte_can_be_changed_to_another_payload() -> None:
         assert isinstance(refusal_of(altered, WHOLE_TRUST), Refusal), place
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=300))
 def test_garbage_is_refused(data: bytes) -> None:
     assert refusal_of(data) == Refusal.MALFORMED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 40), st.binary(max_size=20)), min_size=1, max_size=4)
 )
@@ -320,7 +320,7 @@ ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(JSON | st.just(PAYLOAD_TYPE), JSON, ENTRIES | JSON)
 def test_documents_of_any_content_are_refused(kind: Any, payload: Any, signatures: Any) -> None:
     refusal_of(json.dumps({"payload": payload, "payloadType": kind, "signatures": signatures}).encode())

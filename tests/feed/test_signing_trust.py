@@ -132,7 +132,7 @@ def test_what_is_no_document_is_refused(data: bytes) -> None:
         parse_trust(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, len(trust_json(trust_of([A, B]))) - 1), st.integers(1, 255))
 def test_a_trust_file_with_another_byte_is_refused_or_says_so(place: int, change: int) -> None:
     data = trust_json(trust_of([A, B]))
