@@ -12,7 +12,7 @@ from feed.live.centre import LiveCentre
 from feed.live.publication import Occasion, Publications, PublicationSetting
 from feed.live.publisher import Publisher
 from router_core.errors import BadInputError
-from strategies.brain import Event
+from strategies.brain import Event, TelemetryArrived
 from strategies.decision import Decision
 
 REFUSED_LINES = 20
@@ -65,6 +65,8 @@ class Done:
     decisions : tuple of Decision
     step_s : tuple of float
         Time that the brain took for each event [s].
+    control_s : float or None
+        Time that it took for all of them [s], if telemetry was among them: a control step; else None.
     trust : str
         What the brain goes by, ``-`` where it does not say.
     occasion : Occasion or None
@@ -77,6 +79,7 @@ class Done:
 
     decisions: tuple[Decision, ...]
     step_s: tuple[float, ...]
+    control_s: float | None
     trust: str
     occasion: Occasion | None
     packed: bytes | None
@@ -120,7 +123,9 @@ class CentreWork:
         occasion, packed = None, None
         if self._publisher is not None and turn.epoch is not None:
             occasion, packed, refused = self._published(self._publisher, turn.epoch, turn.now_ns)
-        return Done(told.decisions, told.step_s, self._centre.trust, occasion, packed, refused)
+        controlled = any(isinstance(event, TelemetryArrived) for event in turn.events)
+        control_s = sum(told.step_s) if controlled else None
+        return Done(told.decisions, told.step_s, control_s, self._centre.trust, occasion, packed, refused)
 
     def restored(self, restore: Restore) -> bytes:
         """Return the signed bundle that brings an old one's content back; raises `BadInputError` without keys."""
