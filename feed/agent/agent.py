@@ -383,7 +383,7 @@ class Agent:
         held = self._in_force
         assert held is not None, "a policy was put in force"
         policy = held.checked.policy
-        for target in policy.targets:
+        for target in policy.targets if self._down.any() else ():
             choice = held.live.choice_from(policy.node, target)
             if choice is not None and has_live_way(policy, choice, self._down):
                 first = next(trunk for trunk, weight in zip(choice.trunks, choice.weights, strict=True) if weight > 0)

@@ -61,6 +61,8 @@ class AgentPolicy:
         self._routes = {one.target: one for one in parsed.routes[self.group].targets}
         now = parsed.now.get(self.group)
         self._away = {} if now is None else dict(now.weights)
+        self._chosen: dict[int, Choice] = {}
+        self._chosen_in: tuple[int, bool] | None = None
         self._trunks: dict[int, tuple[Trunk, ...]] = {}
         self._handlings: dict[tuple[int, bool], Handling] = {}
         self._clock = _clock(parsed.release.grid())
@@ -83,11 +85,16 @@ class AgentPolicy:
 
     def choice(self, target_group: int, slot: int, dynamic: bool) -> Choice | None:
         """Ways to a group of endpoints, `None` if there is none."""
+        # Guards, probe, live plan and NiFi's file ask for the same slot, one after the other.
+        if self._chosen_in != (slot, dynamic):
+            self._chosen_in, self._chosen = (slot, dynamic), {}
+        found = self._chosen.get(target_group)
         routes = self._routes.get(target_group)
-        if routes is None:
-            return None
-        away = self._away.get(target_group) if dynamic else None
-        return Choice(self._trunks_of(routes), weights_at(routes.weights, slot) if away is None else away)
+        if found is None and routes is not None:
+            away = self._away.get(target_group) if dynamic else None
+            weights = weights_at(routes.weights, slot) if away is None else away
+            self._chosen[target_group] = found = Choice(self._trunks_of(routes), weights)
+        return found
 
     def plan(self, slot: int, dynamic: bool) -> AgentPlan:
         """Return the ways of one slot as a plan."""
