@@ -209,6 +209,7 @@ class CapacityCheck:
             self._work / moment.room,
             self._rank(moment.utilisation.shape[1]),
             self._scale(moment),
+            self._setting.failure_max,
         )
         peaks[:, self._of_ends] = np.nan
         risks = self._paths.space.risks

@@ -69,8 +69,12 @@ def change_of(table: PolicyTable, parsed: Parsed, active: Parsed) -> Change:
         couple = couples.setdefault(key, [slot, other, 0])
         couple[2] += 1
     planned = np.zeros(len(code))
+    alike = np.array_equal(*ids)
     for slot, other, count in couples.values():
-        planned += moved(table.weights(slot), before.weights(other)) * count / grid.count
+        new, old = table.weights(slot), before.weights(other)
+        # The usual case: only the dynamic layer is another one.
+        if not (alike and np.array_equal(new, old)):
+            planned += moved(new, old) * count / grid.count
     return Change(groups, code, now, planned)
 
 

@@ -125,9 +125,10 @@ def failure_peaks(  # type: ignore[no-untyped-def]  # noqa: PLR0912 - one loop n
     unit_load: NDArray[np.float64],
     scale: NDArray[np.float64],
     rank: int,
+    above: float,
     peaks: NDArray[np.float64],
 ):
-    """Write into `peaks` (R, S) what stations come to after each risk, where that is not what they had.
+    """Write into `peaks` (R, S) what stations come to after each risk, where that is new and any course above `above`.
 
     Demand (D, 2 M) and the flow without a failure (S, 2 M) are exchanges of M courses, then bytes; of a station's M
     utilisations that of rank `rank` counts, from 0, ascending. Of each risk's moves a share `scale` is made.
@@ -180,15 +181,15 @@ def failure_peaks(  # type: ignore[no-untyped-def]  # noqa: PLR0912 - one loop n
                         delta[station, column] += share * demand[pair, column]
         for number in range(touches):
             station = touched[number]
+            highest = 0.0
             for course in range(courses):
                 exchanges = flow[station, course] + delta[station, course]
                 size = flow[station, courses + course] + delta[station, courses + course]
                 value = unit_load[0, station] * max(exchanges, 0.0) + unit_load[1, station] * max(size, 0.0)
-                place = course
-                while place > 0 and used[place - 1] > value:
-                    used[place] = used[place - 1]
-                    place -= 1
-                used[place] = value
-            peaks[risk, station] = used[rank]
+                used[course] = value
+                highest = max(highest, value)
+            if highest > above:
+                used.sort()
+                peaks[risk, station] = used[rank]
         for number in range(deaths):
             dead[died[number]] = False

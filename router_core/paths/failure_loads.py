@@ -51,6 +51,7 @@ class FailureLoads:
         unit_load: NDArray[np.float64],
         rank: int,
         scale: NDArray[np.float64] | None = None,
+        above: float = -1.0,
     ) -> NDArray[np.float64]:
         """Return the utilisation of stations after each risk, float64 (R, S), NaN where no flow changes.
 
@@ -67,6 +68,8 @@ class FailureLoads:
             Which of the M utilisations of a station counts, from 0, ascending.
         scale : float64 (R,), optional
             Share of the moves that each risk causes; all of them if not given.
+        above : float
+            Where no course is beyond this, NaN too.
         """
         paths, risks = self._paths, self._paths.space.risks
         self._check(weights, demand)
@@ -89,6 +92,7 @@ class FailureLoads:
             np.ascontiguousarray(unit_load),
             np.ones(len(risks)) if scale is None else scale,
             rank,
+            above,
             result,
         )
         return result

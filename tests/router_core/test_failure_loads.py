@@ -93,6 +93,12 @@ def test_peaks_after_every_risk_are_naive_sums(name, seed):
     flow = loads.flows(weights, demand)
     np.testing.assert_allclose(flow, naive(weights), rtol=1e-12)
     peaks = loads.peaks(weights, demand, flow, unit, rank, scale)
+    above = float(np.nanquantile(peaks, 0.7))
+    some = loads.peaks(weights, demand, flow, unit, rank, scale, above)
+    assert not (np.isnan(some) & (peaks > above)).any()
+    assert np.isnan(some).sum() > np.isnan(peaks).sum()
+    kept = ~np.isnan(some)
+    np.testing.assert_array_equal(some[kept], peaks[kept])
     for risk in range(len(space.risks)):
         moved = flow + scale[risk] * (naive(loads.after(weights, risk)) - flow)
         used = np.sort(unit[:1].T * moved[:, :courses] + unit[1:].T * moved[:, courses:], axis=1)[:, rank]
