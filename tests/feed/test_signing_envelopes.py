@@ -195,6 +195,10 @@ def test_equal_input_gives_equal_bytes_whatever_the_order_of_signers() -> None:
     assert one == write_json(read_json(one, ENVELOPE_BYTES_MAX))
 
 
+def test_equal_documents_have_equal_texts() -> None:
+    assert write_json({"b": 1, "a": [2, "é"]}) == write_json({"a": [2, "é"], "b": 1}) == b'{"a":[2,"\\u00e9"],"b":1}'
+
+
 def test_signatures_are_added_one_by_one_and_never_twice() -> None:
     one = sign(PAYLOAD, PAYLOAD_TYPE, [A])
     two = add_signature(one, B)
