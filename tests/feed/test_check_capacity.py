@@ -28,6 +28,9 @@ from strategies.static.week_plan import WEIGHT_TOTAL
 
 def made(name, seed=0, *, away=5, scale=1.0, setting=None):
     network, parsed = network_of(name), good(name, away=away)
+    pooled = [network.node_name[node] for node in np.flatnonzero(network.node_pool >= 0).tolist()]
+    capacity = parsed.capacity.model_copy(update={"now": {node: 1 + at for at, node in enumerate(sorted(pooled)[:4])}})
+    parsed = replace(parsed, capacity=capacity)
     table, loads = policy_table(parsed), drawn_loads(network, seed, scale=scale)
     paths = policy_paths(network, space_of_network(network), table)
     return network, parsed, loads, CapacityCheck(network, table, paths, parsed, loads, setting or CheckSetting())
