@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import response_schema_conformance, statu
 
 EXAMPLES = int(os.environ.get("FEED_REQUESTS", "6"))
 CHECKS = [not_a_server_error, status_code_conformance, response_schema_conformance]
-OPERATIONS = 11
+OPERATIONS_MIN = 11
 
 
 @schemathesis.serializer("application/vnd.exchange-router.bundle", "application/openmetrics-text")
@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["right", "wrong"])
 def test_every_answer_is_described_and_none_is_a_5xx(server: str, mode: GenerationMode) -> None:
     operations = [found.ok() for found in schemathesis.openapi.from_url(f"{server}/openapi.json").get_all_operations()]
-    assert len(operations) == OPERATIONS
+    assert len(operations) >= OPERATIONS_MIN
     tried = sum(asked(operation, mode) for operation in operations)
     assert tried >= len(operations)
 

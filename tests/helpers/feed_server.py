@@ -62,7 +62,13 @@ def packed(epoch: int, seed: int = 0) -> bytes:
 class Keyed:
     """`Republisher` with the tests' key."""
 
+    paused = False
+
+    def resume(self) -> None:
+        self.paused = False
+
     def republished(self, old: Bundle, epoch: int) -> Bundle:
+        self.paused = True
         about = old.manifest.model_dump(exclude={"schema_version", "content", "files", "epoch", "restores"})
         return sealed(make_bundle(old.files, **about, epoch=epoch, restores=old.manifest.epoch), [signer(KEY)])
 
