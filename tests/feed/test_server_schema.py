@@ -49,7 +49,7 @@ def asked(operation: APIOperation, mode: GenerationMode) -> int:
         return 0  # nothing of it could be wrong
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     def ask(case: Case) -> None:
         nonlocal count
         if isinstance(case.query, dict):
