@@ -1,20 +1,18 @@
-"""`policy`: what routes exchanges, and why."""
+"""`policy`: one module a verb; they load what they need when they are called."""
 
 from __future__ import annotations
-
-from datetime import datetime
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from exchange_router import (
-    console,
     policy_build,
     policy_check,
     policy_diff,
+    policy_explain,
     policy_export,
     policy_key,
+    policy_rerun,
+    policy_rollback,
     policy_schema,
     policy_show,
     policy_sign,
@@ -22,12 +20,9 @@ from exchange_router import (
     policy_trust,
     policy_verify,
 )
-from exchange_router.options import AsJson
-from exchange_router.policy_tables import explanation_document, explanation_tables
-from router_core.errors import BadInputError
 
 app = typer.Typer(
-    help="Policies: explain.  策略：解释。",
+    help="Policies: signed bundles, and why a route is taken.  策略：签名策略包与路由缘由。",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -35,37 +30,12 @@ app = typer.Typer(
 
 @app.callback()
 def policies() -> None:
-    """Policies: explain.  策略：解释。"""
+    """Policies: signed bundles, and why a route is taken.  策略：签名策略包与路由缘由。"""
 
 
-@app.command("explain")
-def explain(
-    result: Annotated[Path, typer.Argument(help="Result folder of a replay.  回放结果目录。")],
-    brain: Annotated[str, typer.Option(help="A brain that kept records of its policies.  调度策略。")],
-    source: Annotated[str, typer.Option("--from", help="Endpoint that sends, as the scenario names it.  来源节点。")],
-    target: Annotated[str, typer.Option("--to", help="Endpoint that receives.  目标节点。")],
-    at: Annotated[
-        str | None, typer.Option(help="Local time, e.g. 2026-03-17T10:05 (default: end of the trace).  时刻。")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Explain a route: what was known, how old, what alternatives cost.  解释路由：所知信息、时龄、备选代价。"""
-    from sim.explanation import explain as explained  # noqa: PLC0415 - it loads Parquet, and other commands need none
-
-    found = explained(result, brain, source, target, None if at is None else _moment(at))
-    console.emit(explanation_document(found), as_json, *explanation_tables(found))
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is not None:
-        raise BadInputError("--at", "must be a local time such as 2026-03-17T10:05", text)
-    return moment
-
-
+app.command("explain")(policy_explain.explain)
+app.command("rerun")(policy_rerun.rerun)
+app.command("rollback")(policy_rollback.rollback)
 app.command("build")(policy_build.build)
 app.command("check")(policy_check.check)
 app.command("show")(policy_show.show)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange_router.options import Scenario
+from router_core.errors import BadInputError
 
 
 def serve(
@@ -27,10 +28,33 @@ def serve(
     bundle: Annotated[
         Path | None, typer.Option(help="Signed bundle to publish at the start.  启动时发布的策略包。")
     ] = None,
+    prepared: Annotated[
+        Path | None, typer.Option(help="Brain file of `brain fit`: the brain works on telemetry.  策略文件。")
+    ] = None,
+    brain: Annotated[str, typer.Option(help="static or dynamic.  调度策略。")] = "dynamic",
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="Signer, e.g. file:PATH; may be repeated, until the threshold is met.  签名密钥。"),
+    ] = None,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="Compute and record, publish nothing.  影子运行：只计算与记录。")
+    ] = False,
+    record: Annotated[Path | None, typer.Option(help="Folder for recordings, for `policy rerun`.  记录目录。")] = None,
+    telemetry_s: Annotated[float, typer.Option(help="Length of a window of telemetry [s].  遥测窗口（秒）。")] = 60.0,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="Rule of `policy check` that its policies may break, e.g. change.  允许违反的检查规则。"),
+    ] = None,
 ) -> None:
-    """Serve policies to front-ends.  向前置节点提供策略。"""
+    """Serve policies to front-ends; with --prepared, those of a brain at work.  向前置节点提供策略。"""
     from exchange_router import serve_work  # noqa: PLC0415 - a web framework, which other commands do without
+    from exchange_router.serve_centre import Centre  # noqa: PLC0415
 
+    if prepared is None and (key or shadow or record is not None or allow):
+        raise BadInputError("--prepared", "must be given with --key, --shadow, --record and --allow", None)
+    centre = None
+    if prepared is not None:
+        centre = Centre(prepared, brain, tuple(key or ()), shadow, record, telemetry_s, tuple(allow or ()))
     serve_work.serve(
         serve_work.Serving(
             state=state,
@@ -43,5 +67,6 @@ def serve(
             tokens=tokens,
             insecure_loopback=insecure_loopback,
             bundle=bundle,
+            centre=centre,
         )
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import scenarios
 from exchange_router import console
+from exchange_router.serve_centre import Centre, CentreParts
+from feed.bundle.archive import pack
 from feed.clock import SystemClock
 from feed.server.auth import Authority, CertificateAuthority, LoopbackAuthority, TokenAuthority, read_tokens
 from feed.server.logs import to_stderr
@@ -30,6 +32,7 @@ class Serving:
     tokens: Path | None = None
     insecure_loopback: bool = False
     bundle: Path | None = None
+    centre: Centre | None = None
 
 
 def serve(options: Serving) -> None:
@@ -48,13 +51,32 @@ def serve(options: Serving) -> None:
     trust = read_trust(options.trust)
     to_stderr()
     network = scenarios.load(options.scenario).network
-    service = FeedService(options.state, network, trust, SystemClock())
+    clock = SystemClock()
+    centre = None if options.centre is None else CentreParts(options.centre, options.scenario, network, clock)
+    service = FeedService(
+        options.state,
+        network,
+        trust,
+        clock,
+        sink=None if centre is None else centre.windows,
+        republisher=None if centre is None or options.centre is None or options.centre.shadow else centre,
+    )
     try:
         if options.bundle is not None:
             service.publish_bytes(options.bundle.read_bytes())
         server = make_server(service, authority, host, port, tls)
         console.say(console.text(f"serving on {options.listen}", f"监听 {options.listen}"))
-        server.run()
+        if centre is None:
+            server.run()
+        else:
+            newest = service.newest()
+            centre.run(
+                server,
+                service,
+                service.metrics,
+                None if newest is None else pack(newest),
+                paused=newest is not None and newest.manifest.restores is not None,
+            )
     finally:
         service.close()
 

@@ -15,7 +15,6 @@ class Occasion(StrEnum):
     FIRST = "first"
     CHANGED = "changed"
     RENEWED = "renewed"
-    ROLLED_BACK = "rolled-back"
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from feed.bundle.compose import Composer, PolicyContent
 from feed.bundle.documents import GuardsDocument
 from feed.bundle.manifest import make_bundle, sealed
 from feed.bundle.parsed import KnownDocuments, Parsed, parse
+from feed.bundle.restore import restored
 from feed.check.check import check_policy
 from feed.check.findings import PolicyFindings
 from feed.check.loads import Loads
 from feed.check.setting import CheckSetting
 from feed.clock import utc_of
-from feed.live.publication import Occasion, PublicationSetting
+from feed.live.publication import PublicationSetting
 from feed.signing.signer import Signer
 from router_core.platform import Platform
 from router_core.units import SECOND_NS
@@ -125,15 +126,7 @@ class Publisher:
 
         It was checked when it was published first; that it may be so again is the operator's decision.
         """
-        bundle = make_bundle(
-            old.files,
-            **self._validity(epoch, now_ns),
-            topology=old.manifest.topology,
-            scenario=old.manifest.scenario,
-            inputs=old.manifest.inputs,
-            provenance=old.manifest.provenance | {"reason": Occasion.ROLLED_BACK.value},
-            restores=old.manifest.epoch,
-        )
+        bundle = restored(old, **self._validity(epoch, now_ns))
         return sealed(bundle, self._signers)
 
     def _validity(self, epoch: int, now_ns: int) -> dict[str, Any]:

@@ -142,6 +142,17 @@ def _bundle_routes(api: FastAPI, service: FeedService) -> None:
         wanted = RollbackRequest.model_validate_json(await request.body())
         return _accepted(await service.rollback(wanted.epoch, at_once=wanted.at_once))
 
+    @api.post(
+        "/v1/resume",
+        summary="Let the centre publish again after a rollback",
+        response_model=dict[str, Any],
+        responses={409: {"model": ApiProblem}},
+    )
+    async def resume(request: Request) -> Response:
+        _allowed(request, Act.PUBLISH)
+        service.resume()
+        return JSONResponse({"paused": service.paused})
+
 
 def _report_routes(api: FastAPI, service: FeedService) -> None:
     @api.post(
@@ -236,6 +247,15 @@ def _look_routes(api: FastAPI, service: FeedService) -> None:
             }
         )
 
+    @api.get(
+        "/v1/capacity", summary="Servers that nodes are to borrow from their clouds", response_model=dict[str, Any]
+    )
+    async def capacity(request: Request) -> Response:
+        _allowed(request, Act.LOOK)
+        found, stored = await service.capacity()
+        about = {"epoch": stored.epoch, "etag": stored.etag, "slot": found.slot, "layer": found.layer}
+        return JSONResponse(about | {"servers": found.servers})
+
     @api.get("/v1/rollout", summary="How far the newest epoch has come", response_model=dict[str, Any])
     async def rollout(request: Request) -> Response:
         _allowed(request, Act.WATCH)
@@ -247,6 +267,7 @@ def _look_routes(api: FastAPI, service: FeedService) -> None:
                 "stage": state.stage.value,
                 "since": utc_of(state.since_ns).isoformat(),
                 "halted": state.halted,
+                "paused": service.paused,
                 "members": sorted(state.members),
                 "scopes": len(service.names.scopes),
                 "alive": service.alive_count(),

@@ -38,6 +38,8 @@ _ACTS: Final = {
     "/v1/route": "route",
     "/v1/rollout": "rollout",
     "/v1/rollback": "rollback",
+    "/v1/resume": "resume",
+    "/v1/capacity": "capacity",
     "/v1/bundles": "publish",
     "/metrics": "metrics",
 }

@@ -129,3 +129,31 @@ class RouteBook:
         live = not bool(down[list(stations)].any())
         layer = "dynamic" if dynamic else "static"
         return RouteAnswer(slot, layer, position, len(choice.trunks), trunk, stations, live)
+
+
+@dataclass(frozen=True)
+class CapacityAnswer:
+    """What nodes are to borrow from their clouds' pools.
+
+    Attributes
+    ----------
+    slot : int
+    layer : str
+        As in `RouteAnswer`.
+    servers : dict of str to int
+        By node; one that is not named borrows nothing.
+    """
+
+    slot: int
+    layer: str
+    servers: dict[str, int]
+
+
+def capacity_of(parsed: Parsed, now_ns: int) -> CapacityAnswer:
+    """Return what a bundle says at an instant since 1970 [ns]."""
+    slot = parsed.clock().slot_at(local_of(now_ns))
+    dynamic = utc_of(now_ns) < parsed.manifest.soft_expiry
+    servers = {node: weights_at(runs, slot) for node, runs in parsed.capacity.planned.items()}
+    servers |= parsed.capacity.now if dynamic else {}
+    named = {node: count for node, count in sorted(servers.items()) if count}
+    return CapacityAnswer(slot, "dynamic" if dynamic else "static", named)

@@ -33,7 +33,7 @@ from feed.server.bell import Bell
 from feed.server.metrics_out import ServerMetrics
 from feed.server.reports import AcceptedRows, Names, RawStations, StatusReport, TelemetrySink, Usable
 from feed.server.rollout import Rollout
-from feed.server.routes import RouteAnswer, RouteBook
+from feed.server.routes import CapacityAnswer, RouteAnswer, RouteBook, capacity_of
 from feed.server.setting import ServerSetting
 from feed.server.shelf import Cut, Shelf
 from feed.server.store import Answer, FeedStore, Result, StoredBundle
@@ -57,7 +57,16 @@ class Republisher(Protocol):
     """Makes a new bundle of an old one's content; it holds the keys, the service does not."""
 
     def republished(self, old: Bundle, epoch: int) -> Bundle:
-        """Return a signed bundle of that epoch that `restores` the old one's."""
+        """Return a signed bundle of that epoch that `restores` the old one's, and publish nothing else from then on."""
+        ...
+
+    def resume(self) -> None:
+        """Publish policies of the moment again."""
+        ...
+
+    @property
+    def paused(self) -> bool:
+        """Whether nothing is published for now, as an operator went back to an older policy."""
         ...
 
 
@@ -195,6 +204,11 @@ class FeedService:
         """Return an epoch greater than that of any bundle accepted so far."""
         return self._top + 1
 
+    def newest(self) -> Bundle | None:
+        """Return the bundle published last, `None` before the first one; from any thread but the event loop's."""
+        epoch = self.state.epoch
+        return self._shelf.bundle(epoch).bundle if epoch in self._stored else None
+
     def publish(self, bundle: Bundle, *, at_once: bool = False) -> Accepted:
         """Publish a signed full bundle; from any thread but the event loop's.
 
@@ -236,6 +250,18 @@ class FeedService:
         old = await asyncio.to_thread(self._shelf.bundle, epoch)
         fresh = await asyncio.to_thread(self._republisher.republished, old.bundle, self.next_epoch())
         return await self.publish_packed(pack(fresh), at_once=at_once)
+
+    def resume(self) -> None:
+        """Let the centre publish again after a rollback; raises `ApiError` if there is none."""
+        if self._republisher is None:
+            raise errors.no_keys()
+        self._republisher.resume()
+        LOG.info("the centre publishes again")
+
+    @property
+    def paused(self) -> bool:
+        """Whether the centre publishes nothing for now, as an operator went back to an older policy."""
+        return self._republisher is not None and self._republisher.paused
 
     def _published(self, packed: bytes, at_once: bool) -> Accepted:
         bundle = unpack(packed, self._limits)
@@ -519,6 +545,15 @@ class FeedService:
         if found is None:
             raise errors.no_route(source, target)
         return found, stored
+
+    async def capacity(self) -> tuple[CapacityAnswer, StoredBundle]:
+        """Return the servers that nodes are to borrow by the newest policy; raises `ApiError` if there is none."""
+        stored = self._stored.get(self.state.epoch)
+        scope = min(self.names.scopes)
+        if stored is None:
+            raise errors.no_policy(scope)
+        parsed = await asyncio.to_thread(self._shelf.parsed, stored.epoch, scope)
+        return capacity_of(parsed, self.clock.now_ns()), stored
 
     # How far things are
 

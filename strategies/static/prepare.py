@@ -17,7 +17,6 @@ from router_core.paths.route_space import space_of_network
 from router_core.paths.survivable import choose_paths
 from router_core.time_grid import TimeGrid
 from strategies.classes.class_model import ClassModel
-from strategies.classes.fit import fit_classes
 from strategies.line_tides import LineTides, fit_line_tides
 from strategies.static.demand_series import DemandSeries, demand_series
 from strategies.static.parts import Arrays, Document
@@ -133,6 +132,8 @@ def prepare(
     if grid.begin < history.grid.end:
         rule = f"must not begin before the history ends, {history.grid.end.isoformat()}"
         raise BadInputError("plan.begin", rule, grid.begin.isoformat())
+    from strategies.classes.fit import fit_classes  # noqa: PLC0415 - scikit-learn takes a second; most commands need none
+
     on_progress("classes", 0.0)
     classes = fit_classes(history, network, seed=seed)
     on_progress("classes", 1.0)
