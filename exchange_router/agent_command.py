@@ -15,17 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-import scenarios
 from exchange_router import console
 from exchange_router.options import AsJson, Scenario
 from router_core.errors import BadInputError, FailedCheckError
-from router_core.platform import Platform
 
 if TYPE_CHECKING:
     from feed.agent.agent import Agent
     from feed.agent.desk import Desk
     from feed.agent.http_link import HttpLink
     from feed.agent.state import AgentState
+    from router_core.platform import Platform
 
 LOCK_FILE: Final = "agent.lock"
 # A long poll where nothing else waits meanwhile.
@@ -74,6 +73,8 @@ def agent(
         raise BadInputError("--scope, --server, --trust", "must be given to run an agent", "not all of them")
     if (tls_cert is None) != (tls_key is None):
         raise BadInputError("--tls-cert, --tls-key", "must be given together", "one of them")
+    import scenarios  # noqa: PLC0415 - a look at the state needs no platform
+
     platform = scenarios.load(scenario)
     link = _link(server, token_file, tls_cert, tls_key, ca)
     with _alone(state):

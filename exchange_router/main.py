@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import sys
+from typing import Final
 
 import typer
 
-from exchange_router import (
-    agent_command,
-    brain_command,
-    evaluate_command,
-    policy_command,
-    replay_command,
-    report_command,
-    scenario_command,
-    serve_command,
-    trace_command,
-)
+from exchange_router.lazy_commands import Place, lazy_group, register
 from exchange_router.provenance import PACKAGE
 from router_core.errors import BadInputError, ExchangeRouterError
 
@@ -24,8 +15,43 @@ EXIT_FAILED_CHECK = 1
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 
+COMMANDS: Final = {
+    "scenario": Place("scenario_command", "app", "Platforms: list, show, validate.  场景：列出、查看、校验。"),
+    "trace": Place(
+        "trace_command", "app", "Traces: generate, import, info, validate.  交换轨迹：生成、导入、信息、校验。"
+    ),
+    "brain": Place("brain_command", "app", "The brain: fit, classes, tides.  调度大脑：学习、需求类别、潮汐。"),
+    "policy": Place(
+        "policy_command", "app", "Policies: signed bundles, and why a route is taken.  策略：签名策略包与路由缘由。"
+    ),
+    "replay": Place(
+        "replay_command",
+        "replay",
+        "Replay a trace in the simulated world under one or more brains.  在仿真世界中用一种或多种策略回放交换轨迹。",
+    ),
+    "evaluate": Place(
+        "evaluate_command",
+        "evaluate",
+        "Score brains on a series of matrices, against the optimum of each.  用实测矩阵序列评估策略与最优的差距。",
+    ),
+    "serve": Place(
+        "serve_command",
+        "serve",
+        "Serve policies to front-ends; with --prepared, those of a brain at work.  向前置节点提供策略。",
+    ),
+    "agent": Place(
+        "agent_command",
+        "agent",
+        "Fetch, check and apply policies at a front-end; carry out tasks.  前置管理：获取、校验、执行策略与任务。",
+    ),
+    "report": Place(
+        "report_command", "report", "Remake the HTML report from stored results.  由已存结果重新生成 HTML 报告。"
+    ),
+}
+
 app = typer.Typer(
     name=PACKAGE,
+    cls=lazy_group(COMMANDS),
     help=(
         "Scheduler core of a data-exchange centre, and the simulator that tunes it.\n\n"
         "数据交换中心的调度核心及其仿真器。"
@@ -36,15 +62,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(scenario_command.app, name="scenario")
-app.add_typer(trace_command.app, name="trace")
-app.add_typer(brain_command.app, name="brain")
-app.add_typer(policy_command.app, name="policy")
-app.command("replay")(replay_command.replay)
-app.command("evaluate")(evaluate_command.evaluate)
-app.command("agent")(agent_command.agent)
-app.command("report")(report_command.report)
-app.command("serve")(serve_command.serve)
+register(app, COMMANDS)
 
 
 @app.callback(invoke_without_command=True)
