@@ -55,6 +55,7 @@ class _Stations:
     utilisation: NDArray[np.float64]
     served: NDArray[np.float64]
     waiting: NDArray[np.int64]
+    up: NDArray[np.bool_]
 
 
 @dataclass(eq=False)
@@ -86,7 +87,9 @@ class TelemetryWindows:
         self._start_ns = start_ns
         self._setting = setting or WindowSetting()
         stations = network.station_count
+        # The newest sample of each station, and the newest word on whether it works.
         self._newest_ns = np.zeros(stations, dtype=np.int64)
+        self._state_ns = np.zeros(stations, dtype=np.int64)
         self._up = np.ones(stations, dtype=np.bool_)
         self._reported_ns: dict[int, int] = {}
         self._open: dict[int, _Open] = {}
@@ -96,7 +99,7 @@ class TelemetryWindows:
 
     @property
     def up(self) -> NDArray[np.bool_]:
-        """Which stations work, by the newest sample of each; all that were never heard of count as up. (S,)."""
+        """Which stations work, by the newest word on each; all that were never heard of count as up. (S,)."""
         return self._up.copy()
 
     @property
@@ -114,18 +117,22 @@ class TelemetryWindows:
         if number is None:
             self.counts["late" if observed_ns <= self._closed * self.period_ns else "early"] += len(samples.station)
             return
-        fresh = np.flatnonzero(self._newest_ns[samples.station] < observed_ns)
+        told_ns = self._newest_ns if samples.window_ns > 0 else self._state_ns
+        fresh = np.flatnonzero(told_ns[samples.station] < observed_ns)
         self.counts["twice"] += len(samples.station) - len(fresh)
         self.counts["taken"] += len(fresh)
-        station = samples.station[fresh]
-        self._newest_ns[station] = observed_ns
         if samples.window_ns > 0:
+            self._newest_ns[samples.station[fresh]] = observed_ns
             self._add(self._window(number), samples, fresh)
-        changed = station[self._up[station] != samples.up[fresh]]
-        self._up[station] = samples.up[fresh]
-        if len(changed):
-            changed = np.sort(changed)
-            self._alarms.append((observed_ns, changed, self._up[changed]))
+        # What was observed later is known already: a sample that is on its way for long brings nothing back.
+        newer = np.flatnonzero(self._state_ns[samples.station] < observed_ns)
+        station, up = samples.station[newer], samples.up[newer]
+        self._state_ns[station] = observed_ns
+        changed = self._up[station] != up
+        self._up[station] = up
+        if changed.any():
+            order = np.argsort(station[changed], kind="stable")
+            self._alarms.append((observed_ns, station[changed][order], up[changed][order]))
 
     @staticmethod
     def _add(window: _Open, samples: StationSamples, fresh: NDArray[np.intp]) -> None:
@@ -138,6 +145,7 @@ class TelemetryWindows:
         sums.told_ns[station] = before_ns + samples.window_ns
         sums.served[station] += samples.served_bytes[fresh]
         sums.waiting[station] = samples.waiting[fresh]
+        sums.up[station] = samples.up[fresh]
 
     def accepted(self, tasks: AcceptedTasks) -> None:
         """Take in what a front-end accepted; no rows is a report too."""
@@ -186,7 +194,8 @@ class TelemetryWindows:
         if number not in self._open:
             count = self._network.station_count
             whole = np.zeros(count, dtype=np.int64)
-            self._open[number] = _Open(_Stations(whole, np.zeros(count), np.zeros(count), whole.copy()))
+            up = np.ones(count, dtype=np.bool_)
+            self._open[number] = _Open(_Stations(whole, np.zeros(count), np.zeros(count), whole.copy(), up))
         return self._open[number]
 
     def _complete(self, window: _Open) -> bool:
@@ -204,7 +213,7 @@ class TelemetryWindows:
             factor = self.period_ns / whole
             utilisation = np.where(known, sums.utilisation, np.nan)
             served = np.rint(sums.served * np.where(known, factor, 0.0)).astype(np.int64)
-            up = self._up.copy()
+            up = np.where(known, sums.up, self._up)
             events.append(TelemetryArrived(now_ns, end_ns, self.period_ns, utilisation, sums.waiting, served, up))
         return events
 

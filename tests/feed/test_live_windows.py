@@ -150,6 +150,24 @@ def test_the_state_of_a_station_can_be_told_alone_and_leaves_its_figures_to_the_
     assert (event.served_bytes == 1_000).all()
 
 
+def test_a_stop_at_the_end_of_a_window_is_told_once_and_the_sample_is_as_it_was_taken() -> None:
+    windows = TelemetryWindows(NETWORK, START_NS)
+    windows.stations(whole(MINUTE_NS, 0, station=[5], up=np.array([False])))
+    (event,) = windows.close(MINUTE_NS)
+    assert event.station.tolist() == [5]
+    windows.stations(whole(up=np.arange(S) != 5))
+    (event,) = windows.close(MINUTE_NS)
+    assert not event.up[5]
+    assert (event.utilisation == 0.25).all()
+    # Back again, and then the sample of before comes in late: it says what it saw, and brings nothing back.
+    windows.stations(whole(2 * MINUTE_NS + SECOND_NS, 0, station=[5], up=np.array([True])))
+    windows.stations(whole(2 * MINUTE_NS, up=np.arange(S) != 5))
+    back, sample = windows.close(2 * MINUTE_NS + 2 * SECOND_NS)
+    assert back.up.all()
+    assert not sample.up[5]
+    assert windows.up.all()
+
+
 def test_demand_of_too_few_front_ends_says_nothing() -> None:
     nodes = [int(node) for node in NETWORK.endpoints]
     empty = np.empty(0, dtype=np.int64)
