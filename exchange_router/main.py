@@ -44,6 +44,11 @@ COMMANDS: Final = {
         "agent",
         "Fetch, check and apply policies at a front-end; carry out tasks.  前置管理：获取、校验、执行策略与任务。",
     ),
+    "rehearse": Place(
+        "rehearse_command",
+        "rehearse",
+        "Replay a trace behind the real server and agents, and compare.  经由真实服务与代理回放并对比。",
+    ),
     "report": Place(
         "report_command", "report", "Remake the HTML report from stored results.  由已存结果重新生成 HTML 报告。"
     ),

@@ -6,13 +6,15 @@ fetch, check, apply and acknowledge what it publishes; and the world routes by w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import numpy as np
 
 from exchange_router.live_centre import CentreSpec, centre_work
@@ -92,6 +94,7 @@ def rehearse(
     publication: PublicationSetting = IMMEDIATE,
     at_once: bool = True,
     records: Path | None = None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Rehearsal:
     """Replay a trace in a world whose brain is behind the feed.
 
@@ -113,6 +116,8 @@ def rehearse(
         Whether a publication goes to all front-ends at once, and not stage by stage.
     records : Path, optional
         Folder for the recording.
+    on_progress : callable, optional
+        As of `sim.replay.replay`.
     """
     config = config or WorldConfig()
     start_ns = instant_of(start.replace(tzinfo=LOCAL_TIME))
@@ -134,7 +139,7 @@ def rehearse(
     work = centre_work(spec, platform, prepared, {"scenario": platform.digest})
     with Stage(network, folder, trust, work, start_ns, scopes, windows, at_once=at_once) as stage:
         behind = FeedBrain(platform, prepared, stage, start, name=brain)
-        found = replay_trace(platform, trace, behind, seed=seed, faults=faults, config=config)
+        found = replay_trace(platform, trace, behind, seed=seed, faults=faults, config=config, on_progress=on_progress)
         published = stage.service.next_epoch() - 1
     return Rehearsal(found, published, behind.applied, tuple(behind.refused), behind.requests)
 
@@ -161,7 +166,9 @@ class FeedBrain:
         self._start_ns = instant_of(start.replace(tzinfo=LOCAL_TIME))
         self._in_time = PlanInTime(network, prepared.plan, start)
         self._plan_nodes = prepared.plan.node
-        self._client = httpx.Client(base_url=stage.address, timeout=60.0)
+        # One client plays all front-ends: what a comfortable one costs a request would be most of the rehearsal.
+        host, port = stage.address.removeprefix("http://").split(":")
+        self._connection = HTTPConnection(host, int(port), timeout=60.0)
         self._keys: dict[int, tuple[int, int, bool]] = {}
         self._servers = np.zeros(len(prepared.plan.node), dtype=np.int32)
 
@@ -255,6 +262,9 @@ class FeedBrain:
     def _post(self, observed_ns: int, window_ns: int, content: dict[str, Any]) -> None:
         observed = utc_of(self._start_ns + observed_ns).isoformat()
         batch = {"observed": observed, "window_s": window_ns / SECOND_NS} | content
-        answer = self._client.post(TELEMETRY, json=batch)
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        body = json.dumps(batch).encode()
+        self._connection.request("POST", TELEMETRY, body, {"content-type": "application/json"})
+        answer = self._connection.getresponse()
+        said = answer.read()
+        assert answer.status == HTTPStatus.ACCEPTED, said
         self.requests += 1
