@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import os
 import signal
 import sys
 import threading
@@ -92,8 +93,11 @@ def agent(
 def _link(server: str, token_file: Path | None, cert: Path | None, key: Path | None, ca: Path | None) -> HttpLink:
     from feed.agent.http_link import HttpLink, read_token, tls_context  # noqa: PLC0415 - other commands need no HTTP
 
+    secure = server.lower().startswith("https:")
+    if not secure and (cert or ca):
+        raise BadInputError("--server", "must be https where --tls-cert or --ca is given", server)
     token = None if token_file is None else read_token(token_file)
-    tls = tls_context(ca, cert, key) if server.startswith("https") else None
+    tls = tls_context(ca, cert, key) if secure else None
     return HttpLink(server, token=token, tls=tls)
 
 
@@ -158,7 +162,8 @@ def _run(one: Agent) -> None:
 def _alone(folder: Path) -> Iterator[None]:
     """Let no other agent work on the folder meanwhile."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / LOCK_FILE).open("w") as lock:
+    handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import scenarios
@@ -71,4 +71,23 @@ def moment_of(text: str | None, option: str) -> datetime:
     except ValueError:
         rule = "must be a time such as 2026-03-17T10:00 (local) or 2026-03-17T02:00Z"
         raise BadInputError(option, rule, text) from None
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=LOCAL_TIME)).astimezone(UTC)
+    try:
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=LOCAL_TIME)).astimezone(UTC)
+    except OverflowError:
+        raise BadInputError(option, "must lie in the years 1 to 9999 of UTC", text) from None
+
+
+def expiries(begin: datetime, soft_hours: float, hard_days: float) -> tuple[datetime, datetime]:
+    """Return the soft and the hard expiry of what holds from `begin`.
+
+    Raises
+    ------
+    BadInputError
+        If the dynamic layer outlasts the whole, or either ends after the year 9999.
+    """
+    if soft_hours > hard_days * 24:
+        raise BadInputError("--soft-hours", f"must be at most --hard-days, {hard_days * 24:g} h", soft_hours)
+    try:
+        return begin + timedelta(hours=soft_hours), begin + timedelta(days=hard_days)
+    except OverflowError:
+        raise BadInputError("--hard-days", "must end before the year 10000", hard_days) from None

@@ -34,7 +34,8 @@ def emit(document: dict[str, Any], as_json: bool, *tables: Table) -> None:
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
         return
     # Where stdout is no terminal a table keeps its full width, so that a pipe sees whole names.
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    # What files and servers say is text and no markup: `[/x]` in a name must not end the command.
+    console = Console(width=None if sys.stdout.isatty() else 160, markup=False, emoji=False)
     for table in tables:
         console.print(table)
 
@@ -46,7 +47,7 @@ def say(line: str) -> None:
 
 def table(title: str, *columns: str) -> Table:
     """Return an empty table; the first column is left-aligned, the others hold figures."""
-    result = Table(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    result = PlainTable(title=title, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
     for position, column in enumerate(columns):
         result.add_column(column, justify="left" if position == 0 else "right", overflow="fold")
     return result
@@ -54,12 +55,24 @@ def table(title: str, *columns: str) -> Table:
 
 def facts(title: str, rows: list[tuple[str, str]]) -> Table:
     """Return a table of names and values."""
-    result = Table(title=title, title_justify="left", title_style="bold", show_header=False, pad_edge=False)
+    result = PlainTable(title=title, title_justify="left", title_style="bold", show_header=False, pad_edge=False)
     result.add_column(justify="left")
     result.add_column(justify="left", overflow="fold")
     for name, value in rows:
         result.add_row(name, value)
     return result
+
+
+class PlainTable(Table):
+    """A table whose cells cannot steer the terminal: what is no printable character, nor an end of line, is a blank."""
+
+    def add_row(self, *cells: Any, **options: Any) -> None:
+        """Add a row."""
+        super().add_row(*(_printable(cell) if isinstance(cell, str) else cell for cell in cells), **options)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() or char == "\n" else " " for char in text)
 
 
 class Bars:

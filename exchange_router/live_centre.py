@@ -13,13 +13,15 @@ from feed.bundle.archive import unpack
 from feed.bundle.documents import GuardsDocument
 from feed.check.loads import loads_of
 from feed.check.setting import CheckSetting
-from feed.clock import local_of, utc_of
+from feed.clock import SystemClock, local_of, utc_of
 from feed.live.centre import LiveCentre
 from feed.live.publication import PublicationSetting
 from feed.live.publisher import Publisher
 from feed.live.recording import Recorder
 from feed.live.work import CentreWork
+from feed.signing.signer import Signer
 from feed.signing.signer_specs import signer_from
+from feed.signing.trust import Trust
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from strategies.registry import Preparation, make_brain
@@ -51,6 +53,8 @@ class CentreSpec:
     checks : CheckSetting
     active : bytes or None
         Packed bundle that agents have now.
+    trust : Trust or None
+        By which the signatures of `keys` must count; None: that is not looked at.
     """
 
     scenario: str
@@ -63,6 +67,7 @@ class CentreSpec:
     publication: PublicationSetting = field(default_factory=PublicationSetting)
     checks: CheckSetting = field(default_factory=CheckSetting)
     active: bytes | None = None
+    trust: Trust | None = None
 
     def work(self) -> CentreWork:
         """Make the centre.
@@ -99,7 +104,7 @@ def centre_work(spec: CentreSpec, platform: Platform, prepared: Prepared, inputs
     if spec.keys:
         publisher = Publisher(
             platform,
-            [signer_from(key) for key in spec.keys],
+            _signers(spec),
             spec.guards,
             loads_of(platform.network, prepared),
             inputs=inputs,
@@ -110,6 +115,18 @@ def centre_work(spec: CentreSpec, platform: Platform, prepared: Prepared, inputs
     active = None if spec.active is None else unpack(spec.active)
     centre = LiveCentre(platform.network, brain, prepared, spec.start_ns, recorder)
     return CentreWork(centre, spec.start_ns, publisher, spec.publication, active)
+
+
+def _signers(spec: CentreSpec) -> list[Signer]:
+    """Open the keys; too few that count would have every policy refused, one after another."""
+    signers = [signer_from(key) for key in spec.keys]
+    if spec.trust is not None:
+        at = utc_of(SystemClock().now_ns())
+        counted = {one.key_id for one in signers if spec.trust.flaw(one.key_id, at) is None}
+        if len(counted) < spec.trust.threshold:
+            rule = f"must name {spec.trust.threshold} keys that the trust file counts"
+            raise BadInputError("--key", rule, f"{len(counted)} of {len(signers)}")
+    return signers
 
 
 def _inputs(spec: CentreSpec, platform: Platform) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -45,12 +44,13 @@ def build(
     """Make an unsigned bundle of a static plan.  由静态预案生成未签名的策略包。"""
     import scenarios  # noqa: PLC0415 - help and other verbs need none of these
     from exchange_router.brain_file import read_brain, read_provenance  # noqa: PLC0415
-    from exchange_router.bundle_files import moment_of, write_bundle  # noqa: PLC0415
+    from exchange_router.bundle_files import expiries, moment_of, write_bundle  # noqa: PLC0415
     from feed.bundle.compose import Composer, PolicyContent  # noqa: PLC0415
     from feed.bundle.documents import GuardsDocument  # noqa: PLC0415
     from feed.bundle.manifest import etag_of, make_bundle  # noqa: PLC0415
 
     begin = moment_of(valid_from, "--valid-from")
+    soft_expiry, hard_expiry = expiries(begin, soft_hours, hard_days)
     origin = read_provenance(prepared)
     platform = scenarios.load(scenario or str(origin.get("scenario_option", origin.get("scenario"))))
     plan = read_brain(prepared, platform).prepared
@@ -71,8 +71,8 @@ def build(
         epoch=epoch,
         created=begin,
         valid_from=begin,
-        soft_expiry=begin + timedelta(hours=soft_hours),
-        hard_expiry=begin + timedelta(days=hard_days),
+        soft_expiry=soft_expiry,
+        hard_expiry=hard_expiry,
         topology=platform.network.digest,
         scenario=platform.name,
         inputs={"brain-file": file_digest(prepared), "scenario": platform.digest},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Bring an old policy back as a new epoch.  以新纪元恢复旧策略。"""
-    from exchange_router.bundle_files import moment_of, read_bundle, write_bundle  # noqa: PLC0415
+    from exchange_router.bundle_files import expiries, moment_of, read_bundle, write_bundle  # noqa: PLC0415
     from feed.bundle.manifest import etag_of  # noqa: PLC0415
     from feed.bundle.restore import restored  # noqa: PLC0415
 
@@ -37,13 +36,14 @@ def rollback(
     if epoch <= old.manifest.epoch:
         raise BadInputError("--epoch", f"must be above {old.manifest.epoch}, that of the old bundle", epoch)
     begin = moment_of(valid_from, "--valid-from")
+    soft_expiry, hard_expiry = expiries(begin, soft_hours, hard_days)
     fresh = restored(
         old,
         epoch=epoch,
         created=begin,
         valid_from=begin,
-        soft_expiry=begin + timedelta(hours=soft_hours),
-        hard_expiry=begin + timedelta(days=hard_days),
+        soft_expiry=soft_expiry,
+        hard_expiry=hard_expiry,
     )
     write_bundle(out, fresh)
     text = console.text

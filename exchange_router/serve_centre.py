@@ -24,6 +24,7 @@ from feed.live.host import ProcessHost
 from feed.live.windows import TelemetryWindows, WindowSetting
 from feed.live.work import Done
 from feed.server.metrics_out import ServerMetrics
+from feed.signing.trust import Trust
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.units import DAY_NS, SECOND_NS
@@ -79,6 +80,8 @@ class CentreParts:
     scenario : str
     network : Network
     clock : Clock
+    trust : Trust, optional
+        By which its signatures must count.
 
     Attributes
     ----------
@@ -86,7 +89,9 @@ class CentreParts:
         Takes the server's telemetry.
     """
 
-    def __init__(self, options: Centre, scenario: str, network: Network, clock: Clock) -> None:
+    def __init__(
+        self, options: Centre, scenario: str, network: Network, clock: Clock, trust: Trust | None = None
+    ) -> None:
         period_ns = round(options.telemetry_s * SECOND_NS)
         # Windows end at whole periods of the clock, as agents' do.
         start_ns = clock.now_ns() // period_ns * period_ns
@@ -99,6 +104,7 @@ class CentreParts:
             keys=tuple(options.keys),
             guards=GUARDS,
             records=options.records,
+            trust=trust,
             checks=CheckSetting(allowed=frozenset(Rule(one) for one in options.allow)),
         )
         self._shadow = options.shadow

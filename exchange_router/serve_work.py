@@ -52,7 +52,9 @@ def serve(options: Serving) -> None:
     to_stderr()
     network = scenarios.load(options.scenario).network
     clock = SystemClock()
-    centre = None if options.centre is None else CentreParts(options.centre, options.scenario, network, clock)
+    if isinstance(authority, TokenAuthority):
+        authority.check_scopes({network.node_name[node] for node in network.endpoints.tolist()}, str(options.tokens))
+    centre = None if options.centre is None else CentreParts(options.centre, options.scenario, network, clock, trust)
     service = FeedService(
         options.state,
         network,
@@ -64,8 +66,8 @@ def serve(options: Serving) -> None:
     try:
         if options.bundle is not None:
             service.publish_bytes(options.bundle.read_bytes())
-        server = make_server(service, authority, host, port, tls)
-        console.say(console.text(f"serving on {options.listen}", f"监听 {options.listen}"))
+        said = console.text(f"serving on {options.listen}", f"监听 {options.listen}")
+        server = make_server(service, authority, host, port, tls, on_start=lambda: console.say(said))
         if centre is None:
             server.run()
         else:

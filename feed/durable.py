@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,9 +20,33 @@ def write_durably(path: Path, data: bytes, mode: int = PRIVATE) -> None:
     Raises
     ------
     OSError
-        If it cannot be written: the file is as it was, and nothing is left beside it.
+        If it cannot be written: the file is as it was, and nothing is left beside it. It names the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _check_replaceable(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, data, mode)
+        sync_folder(path.parent)
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None  # not the draft's: nobody knows that one
+        raise
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse a device, a pipe or a folder in the file's place: a rename would put a file where a device was."""
+    if path.name in ("", ".."):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise OSError(errno.EINVAL, "must be a regular file, or none yet")
+
+
+def _replace(path: Path, data: bytes, mode: int) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
@@ -34,7 +60,6 @@ def write_durably(path: Path, data: bytes, mode: int = PRIVATE) -> None:
         with suppress(OSError):
             draft.unlink()
         raise
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import ssl
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -22,10 +24,14 @@ ANSWER_BYTES_MAX: Final = 1 << 20
 CONNECT_S: Final = 5.0
 READ_S: Final = 20.0
 RETRY_S_MAX: Final = 3_600.0
+REFUSAL_BYTES_MAX: Final = 4_096
+# The server lets go of an idle connection after one and a half minutes.
+IDLE_S: Final = 60.0
 # Answers that asking again will not change.
 FINAL: Final = frozenset({400, 404, 405, 409, 413, 415, 422})
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9a-f-]{1,100})"')
 _Answer = TypeVar("_Answer")
+_CODE: Final = re.compile(r'"error": ?"([a-z-]{1,40})"')
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 
 
@@ -101,9 +107,10 @@ class HttpLink:
         self._stations_etag: str | None = None
         self._client = httpx.Client(
             base_url=url,
-            headers={} if token is None else {"Authorization": f"Bearer {token}"},
+            headers={"Accept-Encoding": "gzip"} | ({} if token is None else {"Authorization": f"Bearer {token}"}),
             verify=tls if tls is not None else transport is None and url.scheme == "https",
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=IDLE_S),
             follow_redirects=False,
             trust_env=False,
             transport=transport,
@@ -154,7 +161,7 @@ class HttpLink:
             data = _body(response, ANSWER_BYTES_MAX) if response.status_code == 200 else None
             if data is None:
                 return self._refusal(response, "no list of stations")
-            down = httpx.Response(200, content=data).json()["down"]
+            down = json.loads(data)["down"]
             if not isinstance(down, list) or not all(isinstance(name, str) for name in down):
                 return Unavailable("stations: must be a list of names")
             self._stations_etag = response.headers.get("etag")
@@ -172,7 +179,9 @@ class HttpLink:
     def _refusal(self, response: httpx.Response, what: str) -> Unavailable:
         text = response.headers.get("retry-after", "")
         retry_s = min(float(text), RETRY_S_MAX) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) else None
-        return Unavailable(f"HTTP {response.status_code} {what}".strip(), retry_s)
+        # The server's own word for it, such as unauthenticated: the one thing that an operator can go by.
+        code = _CODE.search((_body(response, REFUSAL_BYTES_MAX) or b"").decode("latin-1"))
+        return Unavailable(f"HTTP {response.status_code} {code[1] if code else what}".strip(), retry_s)
 
     def _ask(
         self, method: str, path: str, answer: Callable[[httpx.Response], _Answer], **more: Any
@@ -180,19 +189,44 @@ class HttpLink:
         """Ask and understand the answer; whatever goes wrong on the way is an answer too."""
         try:
             with self._client.stream(method, path, **more) as response:
-                return answer(response)
+                found = answer(response)
+                # What is left unread would cost the connection, and the next request a handshake.
+                if not response.is_stream_consumed:
+                    _body(response, ANSWER_BYTES_MAX)
+                return found
         except httpx.HTTPError as error:
             return Unavailable(f"{type(error).__name__}")
-        except (ValueError, KeyError, TypeError, ssl.SSLError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError, ssl.SSLError) as error:
             return Unavailable(f"the answer cannot be understood: {type(error).__name__}")
 
 
 def _body(response: httpx.Response, bytes_max: int) -> bytes | None:
-    """Read an answer, None if it is longer than allowed: what is beyond that is never held in memory."""
+    """Read an answer, None if it is longer than allowed: what is beyond that is never held in memory.
+
+    It is unfolded here: the library would unfold each piece whole, and one encoding inside the other, so that a few
+    kilobytes could fill the memory.
+
+    Raises
+    ------
+    ValueError
+        If it is encoded in another way than asked for, or not whole.
+    """
+    if response.is_stream_consumed:  # a transport in memory gives answers whole
+        return response.content if len(response.content) <= bytes_max else None
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise ValueError(f"content-encoding {encoding[:20]!r}")
+    unfolding = zlib.decompressobj(16 + zlib.MAX_WBITS) if encoding == "gzip" else None
     parts, size = [], 0
-    for part in response.iter_bytes(64 << 10):
+    for raw in response.iter_raw(64 << 10):
+        try:
+            part = raw if unfolding is None else unfolding.decompress(raw, bytes_max - size + 1)
+        except zlib.error as error:
+            raise ValueError(str(error)) from None
         size += len(part)
         if size > bytes_max:
             return None
         parts.append(part)
+    if unfolding is not None and not unfolding.eof:
+        raise ValueError("cut off")
     return b"".join(parts)

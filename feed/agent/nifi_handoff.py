@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -91,7 +92,7 @@ class NifiHandoff:
         for path in sorted((self._folder / TOLD).glob("[!.]*.json")):
             document = _outcome(path)
             if document is None:
-                path.replace(self._folder / STRANGE / path.name)
+                path.replace(self._free(path.name))
             else:
                 station = None if document.station is None else self._station.get(document.station)
                 outcome = Delivered() if document.result == "delivered" else Failed(station, document.detail)
@@ -106,6 +107,14 @@ class NifiHandoff:
             (self._folder / READY / f"{key}.handed").unlink(missing_ok=True)
             (self._folder / TOLD / f"{key}.json").unlink(missing_ok=True)
 
+    def _free(self, name: str) -> Path:
+        """A name in ``strange/`` that nothing has: a folder there would stop every rename onto it."""
+        path, number = self._folder / STRANGE / name, 0
+        while os.path.lexists(path):
+            number += 1
+            path = self._folder / STRANGE / f"{number}.{name}"
+        return path
+
     @property
     def strange(self) -> int:
         """How many files lie in ``strange/``."""
@@ -115,11 +124,22 @@ class NifiHandoff:
 def _outcome(path: Path) -> OutcomeDocument | None:
     """Read an outcome, None if it is none, or told under another name than its attempt's."""
     try:
-        with path.open("rb") as file:
+        # Opened without waiting: a named pipe would hold up the agent for ever.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return None
             document = OutcomeDocument.model_validate_json(file.read(OUTCOME_BYTES_MAX))
     except (OSError, ValidationError):
         return None
     return document if path.name == f"{document.task}.{document.attempt}.json" else None
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file; a link in its place is never followed."""
+    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file, target.open("xb") as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
 
 
 def _place(source: Path, target: Path) -> None:
@@ -129,7 +149,7 @@ def _place(source: Path, target: Path) -> None:
     try:
         os.link(source, draft)
     except OSError:
-        shutil.copyfile(source, draft)
+        _copy(source, draft)
         with draft.open("rb") as file:
             os.fsync(file.fileno())
     os.replace(draft, target)

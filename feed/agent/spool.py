@@ -47,7 +47,8 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         for name in (IN, HELD, REFUSED):
-            (folder / name).mkdir(parents=True, exist_ok=True)
+            # Others bring tasks and look at refusals; payloads that were accepted are this agent's alone.
+            (folder / name).mkdir(mode=0o700 if name == HELD else 0o777, parents=True, exist_ok=True)
 
     def given(self, count: int, now_ns: int) -> Iterator[Given]:
         """Yield documents, the oldest names first; what is no plain file is refused."""
@@ -101,6 +102,11 @@ class Spool:
             os.close(handle)
         if place == source:
             os.replace(source, held)
+            moved = held.lstat()
+            if (moved.st_dev, moved.st_ino) != (about.st_dev, about.st_ino):
+                # Another one was put in its place meanwhile: a link would make us send what only we may read.
+                held.unlink()
+                raise BadInputError("task.payload", "must stay the same file while it is taken", name)
         return about.st_size
 
     def sync(self) -> None:

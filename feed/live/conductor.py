@@ -12,6 +12,7 @@ from feed.live.host import CentreHost, CentreLostError
 from feed.live.windows import TelemetryWindows
 from feed.live.work import Done, Restore, Turn
 from feed.refusals import RefusedBundleError
+from router_core.errors import ExchangeRouterError
 from router_core.units import SECOND_NS
 
 LOG: Final = logging.getLogger("exchange_router.centre")
@@ -70,6 +71,7 @@ class Conductor:
         self._publishing = publishing
         self._on_done = on_done
         self._looked_ns = -1
+        self._worked = False
         self.paused = False
 
     async def run(self) -> None:
@@ -81,7 +83,10 @@ class Conductor:
                     await self.look()
                     wait_s = RESTART_S[0]
                     await asyncio.sleep(LOOK_S)
-                except CentreLostError as error:
+                except ExchangeRouterError as error:
+                    # What it is made of cannot be used: whoever started it must know. Later on the server goes on.
+                    if not (self._worked or isinstance(error, CentreLostError)):
+                        raise
                     LOG.warning("centre lost, made anew in %.0f s: %s", wait_s, error)
                     await self.close()
                     await asyncio.sleep(wait_s)
@@ -103,6 +108,7 @@ class Conductor:
             self._host = self._make_host()
         epoch = None if self._publishing is None or self.paused else self._publishing.next_epoch()
         done = await self._host.turn(Turn(now_ns, tuple(events), epoch))
+        self._worked = True
         for decision in done.decisions:
             LOG.info("decision %s %s %s", decision.kind.value, decision.reason.value, " ".join(decision.subject[:3]))
         for line in done.refused:

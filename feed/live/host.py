@@ -6,11 +6,12 @@ import asyncio
 import multiprocessing
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
 from feed.live.work import CentreWork, Done, Restore, Turn
-from router_core.errors import ExchangeRouterError
+from router_core.errors import BadInputError, ExchangeRouterError
 
 START_S_MAX: Final = 300.0
 STOP_S_MAX: Final = 10.0
@@ -52,7 +53,8 @@ class InlineHost:
         return self._work.restored(restore)
 
     async def close(self) -> None:
-        """Nothing is to be ended."""
+        """End the recording."""
+        self._work.close()
 
 
 class ProcessHost:
@@ -120,11 +122,16 @@ def _work(pipe: Connection, make: Callable[[], CentreWork]) -> None:
     # Ctrl-C reaches the whole group: the server decides when the centre ends, by closing the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        work = make()
-        pipe.send(READY)
-        while True:
-            request = pipe.recv()
-            pipe.send(work.turn(request) if isinstance(request, Turn) else work.restored(request))
+        try:
+            work = make()
+        except OSError as error:  # a file that is not there, a folder that is full: to be told as what it is
+            rule = f"must be usable: {error.strerror or error}"
+            raise BadInputError("centre", rule, "nothing was made", error.filename and str(error.filename)) from None
+        with closing(work):
+            pipe.send(READY)
+            while True:
+                request = pipe.recv()
+                pipe.send(work.turn(request) if isinstance(request, Turn) else work.restored(request))
     except (EOFError, BrokenPipeError):
         return
     except ExchangeRouterError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -178,6 +178,13 @@ class TokenAuthority:
             if (entry.scope is None) == (role == Role.AGENT):
                 raise BadInputError(f"tokens.{entry.name}.scope", "agents have one, others have none", entry.scope)
             self._entries[entry.name] = entry.sha256, Identity(f"token:{entry.name}", role, entry.scope)
+
+    def check_scopes(self, scopes: Collection[str], file: str) -> None:
+        """Refuse an agent's token that speaks for none of these scopes: its agent would ask in vain."""
+        for name, (_, identity) in self._entries.items():
+            if identity.scope is not None and identity.scope not in scopes:
+                rule = "must be an endpoint of the scenario"
+                raise BadInputError(f"tokens.{name}.scope", rule, identity.scope, file)
 
     def identity(self, authorization: bytes | None, certificate: Mapping[str, Any] | None) -> Identity | None:
         """As in `Authority`."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from math import ceil
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 
@@ -16,6 +18,8 @@ from feed.server.auth import Authority
 from feed.server.protocol import bounded
 from feed.server.service import FeedService
 from router_core.errors import BadInputError
+
+BACKLOG: Final = 2_048
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,24 @@ class Tls:
 class FeedServer(uvicorn.Server):
     """A server that lets go of who waits when it is to stop: a long poll would hold it up for a minute."""
 
-    def __init__(self, config: uvicorn.Config, service: FeedService) -> None:
+    def __init__(self, config: uvicorn.Config, service: FeedService, on_start: Callable[[], None]) -> None:
         super().__init__(config)
         self._service = service
+        self._on_start = on_start
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve; raises `BadInputError` if the address cannot be had, before anything else is begun."""
+        if sockets:
+            await super().serve(sockets)
+            return
+        with bound(self.config.host, self.config.port) as line:
+            await super().serve([line])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin, and say so once requests are taken."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop; requests under way may end."""
@@ -47,7 +66,14 @@ class FeedServer(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(service: FeedService, authority: Authority, host: str, port: int, tls: Tls | None = None) -> FeedServer:
+def make_server(
+    service: FeedService,
+    authority: Authority,
+    host: str,
+    port: int,
+    tls: Tls | None = None,
+    on_start: Callable[[], None] = lambda: None,
+) -> FeedServer:
     """Return a server that `serve` runs until SIGTERM or SIGINT.
 
     Parameters
@@ -58,6 +84,8 @@ def make_server(service: FeedService, authority: Authority, host: str, port: int
     port : int
         0: any that is free.
     tls : Tls, optional
+    on_start : callable, optional
+        Called once requests are taken.
 
     Raises
     ------
@@ -82,7 +110,23 @@ def make_server(service: FeedService, authority: Authority, host: str, port: int
         timeout_graceful_shutdown=ceil(setting.stop_s),
         ssl_context_factory=None if context is None else lambda _config, _default: context,
     )
-    return FeedServer(config, service)
+    return FeedServer(config, service, on_start)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises
+    ------
+    BadInputError
+        If this machine has no such address, or another process has it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise BadInputError("--listen", "must be a free address of this machine", f"{host}:{port}: {reason}") from None
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
@@ -100,7 +144,7 @@ def tls_context(tls: Tls) -> ssl.SSLContext:
             context.verify_mode = ssl.CERT_REQUIRED
     except ssl.SSLError as error:
         rule = "certificate, key and client CA must be PEM files that fit"
-        raise BadInputError("--tls-cert", rule, error.reason, str(tls.certificate)) from None
+        raise BadInputError("--tls-cert", rule, error.reason or "another text", str(tls.certificate)) from None
     return context
 
 

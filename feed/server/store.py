@@ -135,10 +135,13 @@ class FeedStore:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
-        (folder / BUNDLES).mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / BUNDLES).mkdir(exist_ok=True, mode=0o700)
+        self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             self._claim()
+            # Private from the first instant on, and its log with it.
+            os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._database = sqlite3.connect(
                 folder / DATABASE, isolation_level=None, check_same_thread=False, timeout=5.0
             )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, NoReturn
 
 import gmssl_pyx  # type: ignore[import-untyped]
@@ -66,7 +70,8 @@ class Sm2Verifier:
         r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
         if not (0 < r < ORDER and 0 < s < ORDER):
             return False
-        return bool(gmssl_pyx.sm2_verify(self._public_key, message, encode_dss_signature(r, s), SIGNER_ID))
+        with _hushed():
+            return bool(gmssl_pyx.sm2_verify(self._public_key, message, encode_dss_signature(r, s), SIGNER_ID))
 
 
 class Sm2Signer:
@@ -134,3 +139,28 @@ def _on_curve(public_key: bytes) -> bool:
         return bool(gmssl_pyx.normalize_sm2_public_key(public_key) == public_key)
     except gmssl_pyx.InvalidValueError:
         return False
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep to itself what GmSSL's C code writes on stderr for each signature that is none: places in its own source.
+
+    That descriptor belongs to the whole process, so it is left alone where another thread may write to it meanwhile.
+    """
+    try:
+        kept = os.dup(2) if threading.active_count() == 1 else -1
+    except OSError:  # there is no stderr
+        kept = -1
+    if kept < 0:
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.dup2(nowhere, 2)
+        finally:
+            os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
