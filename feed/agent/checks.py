@@ -7,7 +7,8 @@ changes anything: equal bytes, equal knowledge and an equal time give an equal v
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from weakref import WeakValueDictionary
+from threading import Lock
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,17 @@ from feed.bundle.archive import Limits, check_files, opened
 from feed.bundle.bundle import Bundle
 from feed.bundle.documents import Manifest
 from feed.bundle.manifest import check_signature, etag_of
-from feed.bundle.parsed import Parsed, parse
+from feed.bundle.parsed import KnownDocuments, parse
 from feed.clock import instant_of, utc_of
 from feed.refusals import Refusal, RefusedBundleError
 from feed.signing.trust import Trust
 from router_core.errors import BadInputError
 from router_core.network import Network
 
-# Packages that some agent of this process goes by: endpoints of one group have equal ones, and read them once.
-_PARSED: WeakValueDictionary[tuple[bytes, tuple[str, ...]], Parsed] = WeakValueDictionary()
+# Documents as they were read last. Most publications change few of them, and a small machine reads those alone; where
+# many agents share a process, endpoints of one group read theirs once.
+_KNOWN: Final = KnownDocuments()
+_READING: Final = Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +147,8 @@ class PackageChecks:
         return Checked(bundle, etag_of(bundle), self._understood(bundle))
 
     def _understood(self, bundle: Bundle) -> AgentPolicy:
-        parsed = _parsed(bundle)
+        with _READING:
+            parsed = parse(bundle, _KNOWN)
         group = check_scope(self.network, parsed, bundle.files.keys(), self.scope)
         check_meaning(self.network, parsed, group)
         return AgentPolicy(self.network, parsed, self.scope)
@@ -159,15 +163,6 @@ class PackageChecks:
         after = policy.plan(policy.slot_at(known.now_ns), layer == Layer.DYNAMIC)
         missed = policy.parsed.manifest.epoch - (old.parsed.manifest.epoch if old else 0)
         check_guards(policy, before, missed, after, known.down)
-
-
-def _parsed(bundle: Bundle) -> Parsed:
-    """Parse a package whose files are those of its manifest: with its digests and the files' names all is said."""
-    key = bundle.manifest_json, tuple(sorted(bundle.files))
-    found = _PARSED.get(key)
-    if found is None:
-        _PARSED[key] = found = parse(bundle)
-    return found
 
 
 def check_epoch(epoch: int, etag: str, seen: Seen) -> None:
