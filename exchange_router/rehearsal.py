@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -139,7 +140,10 @@ def rehearse(
     work = centre_work(spec, platform, prepared, {"scenario": platform.digest})
     with Stage(network, folder, trust, work, start_ns, scopes, windows, at_once=at_once) as stage:
         behind = FeedBrain(platform, prepared, stage, start, name=brain)
-        found = replay_trace(platform, trace, behind, seed=seed, faults=faults, config=config, on_progress=on_progress)
+        with closing(behind):
+            found = replay_trace(
+                platform, trace, behind, seed=seed, faults=faults, config=config, on_progress=on_progress
+            )
         published = stage.service.next_epoch() - 1
     return Rehearsal(found, published, behind.applied, tuple(behind.refused), behind.requests)
 
@@ -171,6 +175,10 @@ class FeedBrain:
         self._connection = HTTPConnection(host, int(port), timeout=60.0)
         self._keys: dict[int, tuple[int, int, bool]] = {}
         self._servers = np.zeros(len(prepared.plan.node), dtype=np.int32)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
 
     def handle(self, event: Event) -> list[Command]:
         """Tell the server, let centre and agents work, and return what agents' policies now ask of the world."""

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -108,6 +109,7 @@ class Stage:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._socket.bind((LOOPBACK, 0))
         self._socket.listen(2_048)
+        self._ending = ExitStack()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begun = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(self._server)), name="feed-server")
@@ -123,16 +125,18 @@ class Stage:
         setting = AgentSetting(poll_ns=0)
         for scope in self._scopes:
             folder = self._folder / "agents" / scope
-            state = AgentState(folder)
+            state, link = AgentState(folder), HttpLink(self.address)
+            self._ending.callback(state.close)
+            self._ending.callback(link.close)
             trust = TrustStore(folder, self._trust)
-            self.agents[scope] = Agent(
-                self._network, scope, state, trust, HttpLink(self.address), self.clock, setting=setting
-            )
+            self.agents[scope] = Agent(self._network, scope, state, trust, link, self.clock, setting=setting)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ending.close()
+        self._in_loop(self._conductor.close)
         self._server.should_exit = True
         self._thread.join()
         self._socket.close()

@@ -101,3 +101,8 @@ class LiveCentre:
     def as_planned(self, now_ns: int) -> bool:
         """Whether nothing differs from the plan at an instant [ns]."""
         return self._policy.as_planned(now_ns)
+
+    def close(self) -> None:
+        """End the recording."""
+        if self._recorder is not None:
+            self._recorder.close()

@@ -136,6 +136,10 @@ class CentreWork:
         self._active = parse(bundle)
         return pack(bundle)
 
+    def close(self) -> None:
+        """End the recording."""
+        self._centre.close()
+
     def _published(
         self, publisher: Publisher, epoch: int, now_ns: int
     ) -> tuple[Occasion | None, bytes | None, tuple[str, ...]]:
