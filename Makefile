@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
 SOAK_WORLDS ?= 10000
+FEED_KILLS ?= 1000
+FEED_REQUESTS ?= 200
 BENCH_ARGS ?=
 TEST_ARGS ?=
 
@@ -11,12 +13,13 @@ TEST_ARGS ?=
 export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak test-bounds bench check lock samples clean
+.PHONY: help run test soak soak-feed test-bounds bench check lock samples clean
 
 help:
 	@echo "make run     learn from three weeks of the province, plan the next, replay a day with a surge under five brains"
 	@echo "make test    run the tests"
 	@echo "make soak    both data planes in SOAK_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
+	@echo "make soak-feed   server and agent killed FEED_KILLS (1000) times, FEED_REQUESTS (200) requests an endpoint at random"
 	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
 	@echo "make check   ruff, mypy --strict, import-linter"
@@ -68,6 +71,10 @@ test: $(VENV)/.dev-installed
 # The data planes against each other, docs/differential-testing.md; SEED=17 SOAK_WORLDS=1 replays the world of one seed.
 soak: $(VENV)/.dev-installed
 	$(BIN)/python tests/helpers/soak.py --seed $(SEED) --worlds $(SOAK_WORLDS)
+
+soak-feed: $(VENV)/.dev-installed
+	FEED_KILLS=$(FEED_KILLS) FEED_REQUESTS=$(FEED_REQUESTS) $(BIN)/python -m pytest tests/feed/test_agent_crash.py \
+	    tests/feed/test_server_store.py tests/feed/test_server_schema.py tests/feed/test_server_live.py
 
 # The numba kernels once more with bounds checks, compiled apart from the usual cache; and the Cython extensions, built
 # apart, under gcc's sanitizers.

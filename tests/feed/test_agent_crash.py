@@ -1,7 +1,7 @@
 """Agents killed at any instant: what is in force afterwards was accepted whole, and no acknowledged policy is lost.
 
 A warm parent forks agents that fetch, check, apply, acknowledge and carry out tasks as fast as they can, and kills each
-after a time drawn from a seed. EXCHANGE_KILLS sets how many.
+after a time drawn from a seed. FEED_KILLS sets how many.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from feed.clock import SetClock
 from router_core.randomness import stream
 from router_core.units import SECOND_NS
 
-KILLS = int(os.environ.get("EXCHANGE_KILLS", "60"))
+KILLS = int(os.environ.get("FEED_KILLS", "60"))
 EPOCHS = max(250, 4 * KILLS)
 
 
