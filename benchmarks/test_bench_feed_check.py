@@ -8,18 +8,17 @@ many series as a province has; what is measured does not depend on where it goes
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from feed_bundles import drawn_classes
 from feed_checks import open_catalogue
+from feed_workloads import GUARDS, moved, planned
 from made_plans import drawn_plan
 
 import scenarios
 from feed.bundle.compose import PolicyContent, compose
-from feed.bundle.documents import GuardsDocument
 from feed.bundle.manifest import make_bundle
 from feed.bundle.parsed import Parsed, parse
 from feed.check.check import check_policy
@@ -29,37 +28,16 @@ from router_core.network import Network
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
 from strategies.static.demand_series import DemandSeries
-from strategies.static.week_plan import WEIGHT_TOTAL, WeekPlan
 
 BEGIN = datetime(2026, 3, 16)
 CREATED = datetime(2026, 3, 16, 2, tzinfo=UTC)
-GUARDS = GuardsDocument(hold_ns_max=10**15, moved_share_max=1.0, reachable_share_min=0.5)
 # Exchanges an hour of all series; a province's busiest hour.
 EXCHANGES = 90_000.0
-CHANGES = 18
-
-
-def planned(plan: WeekPlan) -> WeekPlan:
-    """Let a drawn plan split few pairs, and rarely change."""
-    paths = plan.paths
-    random = np.random.default_rng(11)
-    first = np.zeros(paths.path_count, dtype=np.int16)
-    first[paths.pair_start[:-1][np.diff(paths.pair_start) > 0]] = WEIGHT_TOTAL
-    split = (random.random(paths.pair_count) < 0.2)[paths.path_pair]
-    slots = len(plan.weights)
-    rows = np.sort(random.integers(0, CHANGES, slots))
-    kept = np.where(split, plan.weights[: min(CHANGES, slots)], first)
-    return replace(plan, weights=kept[np.minimum(rows, len(kept) - 1)])
 
 
 def policy_of(network: Network, slots: int, away: int) -> Parsed:
     plan = planned(drawn_plan(network, 5, begin=BEGIN, slots=slots, classes=3))
-    paths = plan.paths
-    elsewhere = {}
-    for pair in np.flatnonzero(np.diff(paths.pair_start) > 1)[:away].tolist():
-        ways = int(paths.pair_start[pair + 1] - paths.pair_start[pair])
-        elsewhere[int(paths.source[pair]), int(paths.target[pair])] = (0,) * (ways - 1) + (65_536,)
-    files = compose(network, PolicyContent(plan, drawn_classes(network, 1), elsewhere, None), GUARDS, CREATED)
+    files = compose(network, PolicyContent(plan, drawn_classes(network, 1), moved(plan, away), None), GUARDS, CREATED)
     return parse(
         make_bundle(
             files, epoch=1, created=CREATED, valid_from=CREATED, soft_expiry=CREATED + timedelta(hours=1),

@@ -158,9 +158,11 @@ class HttpLink:
         def answer(response: httpx.Response) -> Stations | Unchanged | Unavailable:
             if response.status_code == 304:
                 return Unchanged()
-            data = _body(response, ANSWER_BYTES_MAX) if response.status_code == 200 else None
-            if data is None:
+            if response.status_code != 200:
                 return self._refusal(response, "no list of stations")
+            data = _body(response, ANSWER_BYTES_MAX)
+            if data is None:
+                return Unavailable(f"the answer has more than {ANSWER_BYTES_MAX:,} bytes")
             down = json.loads(data)["down"]
             if not isinstance(down, list) or not all(isinstance(name, str) for name in down):
                 return Unavailable("stations: must be a list of names")

@@ -68,6 +68,29 @@ def test_an_endless_answer_is_left_off():
     found = link(lambda request: answer, bytes_max=100_000).fetch("a", None, None, 0)
     assert isinstance(found, Unavailable)
     assert len(given) < 300
+    answer = httpx.Response(200, stream=Endless())
+    assert isinstance(link(lambda request: answer).stations(), Unavailable)
+    assert len(given) < 3_000
+
+
+def test_a_connection_serves_one_question_after_another():
+    """What is left unread of an answer would cost it."""
+    closed = []
+
+    class Body(httpx.SyncByteStream):
+        left = True
+
+        def __iter__(self):
+            yield b"{}"
+            self.left = False
+
+        def close(self):
+            closed.append(self.left)
+
+    one = link(lambda request: httpx.Response(202, stream=Body()))
+    assert isinstance(one.report({}), Taken)
+    assert isinstance(one.telemetry({}), Taken)
+    assert closed == [False, False]
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
