@@ -21,7 +21,7 @@ from feed.live.recording import Recorder
 from feed.live.work import CentreWork
 from feed.signing.signer import Signer
 from feed.signing.signer_specs import signer_from
-from feed.signing.trust import Trust
+from feed.signing.trust import parse_trust
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from strategies.registry import Preparation, make_brain
@@ -53,8 +53,8 @@ class CentreSpec:
     checks : CheckSetting
     active : bytes or None
         Packed bundle that agents have now.
-    trust : Trust or None
-        By which the signatures of `keys` must count; None: that is not looked at.
+    trust : bytes or None
+        Trust file by which the signatures of `keys` must count; None: that is not looked at.
     """
 
     scenario: str
@@ -67,7 +67,7 @@ class CentreSpec:
     publication: PublicationSetting = field(default_factory=PublicationSetting)
     checks: CheckSetting = field(default_factory=CheckSetting)
     active: bytes | None = None
-    trust: Trust | None = None
+    trust: bytes | None = None
 
     def work(self) -> CentreWork:
         """Make the centre.
@@ -121,10 +121,10 @@ def _signers(spec: CentreSpec) -> list[Signer]:
     """Open the keys; too few that count would have every policy refused, one after another."""
     signers = [signer_from(key) for key in spec.keys]
     if spec.trust is not None:
-        at = utc_of(SystemClock().now_ns())
-        counted = {one.key_id for one in signers if spec.trust.flaw(one.key_id, at) is None}
-        if len(counted) < spec.trust.threshold:
-            rule = f"must name {spec.trust.threshold} keys that the trust file counts"
+        trust, at = parse_trust(spec.trust), utc_of(SystemClock().now_ns())
+        counted = {one.key_id for one in signers if trust.flaw(one.key_id, at) is None}
+        if len(counted) < trust.threshold:
+            rule = f"must name {trust.threshold} keys that the trust file counts"
             raise BadInputError("--key", rule, f"{len(counted)} of {len(signers)}")
     return signers
 

@@ -24,7 +24,7 @@ from feed.live.host import ProcessHost
 from feed.live.windows import TelemetryWindows, WindowSetting
 from feed.live.work import Done
 from feed.server.metrics_out import ServerMetrics
-from feed.signing.trust import Trust
+from feed.signing.trust import Trust, trust_json
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.units import DAY_NS, SECOND_NS
@@ -104,7 +104,7 @@ class CentreParts:
             keys=tuple(options.keys),
             guards=GUARDS,
             records=options.records,
-            trust=trust,
+            trust=None if trust is None else trust_json(trust),
             checks=CheckSetting(allowed=frozenset(Rule(one) for one in options.allow)),
         )
         self._shadow = options.shadow
