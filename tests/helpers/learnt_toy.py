@@ -115,6 +115,11 @@ def hours(begin: float, count: float, *, seed: int = 7, days: Days = USUAL, surg
     return _trace(at(begin), timedelta(hours=count), seed, days, surges)
 
 
+def days_on(count: float, *, seed: int = 7, days: Days = USUAL, surges: tuple[str, ...] = ()) -> Path:
+    """A trace of some days from today on."""
+    return _trace(TODAY, timedelta(days=count), seed, days, surges)
+
+
 def at(hour: float) -> datetime:
     """Local time today."""
     return TODAY + timedelta(hours=hour)
