@@ -13,7 +13,6 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
@@ -24,9 +23,8 @@ from numpy.typing import NDArray
 from feed.bundle.archive import Limits, opened, pack, unpack
 from feed.bundle.bundle import Bundle
 from feed.bundle.manifest import check_signature, etag_of
-from feed.bundle.parsed import parse
 from feed.clock import Clock, utc_of
-from feed.refusals import Refusal, RefusedBundleError
+from feed.refusals import RefusedBundleError
 from feed.server import errors, rollout
 from feed.server.auth import Identity, Role
 from feed.server.bell import Bell
@@ -37,6 +35,7 @@ from feed.server.routes import CapacityAnswer, RouteAnswer, RouteBook, capacity_
 from feed.server.setting import ServerSetting
 from feed.server.shelf import Cut, Shelf
 from feed.server.store import Answer, FeedStore, Result, StoredBundle
+from feed.server.vetting import check_epoch, check_fit
 from feed.server.writer import Act, Writer
 from feed.signing.trust import Trust
 from router_core.errors import BadInputError
@@ -48,8 +47,6 @@ _ResultT = TypeVar("_ResultT")
 LOG: Final = logging.getLogger("exchange_router.server")
 TICK_S: Final = 1.0
 BUNDLES_IN_MEMORY: Final = 4
-# Clocks of signers and servers may differ by so much.
-SKEW: Final = timedelta(minutes=1)
 ETAG: Final = re.compile(r"([1-9][0-9]{0,15})-[0-9a-f]{16}")
 
 
@@ -271,19 +268,8 @@ class FeedService:
         known = self._stored.get(manifest.epoch)
         if known is not None and known.etag == etag:
             return Accepted(manifest.epoch, etag, again=True)
-        self._check_epoch(manifest.epoch, self._top)
-        if manifest.hard_expiry <= now:
-            raise RefusedBundleError(Refusal.EXPIRED, f"hard_expiry: must be ahead, not {manifest.hard_expiry}")
-        if manifest.valid_from > now + SKEW:
-            raise RefusedBundleError(Refusal.NOT_YET_VALID, f"valid_from: must have come, not {manifest.valid_from}")
-        if manifest.topology != self.network.digest:
-            detail = f"topology: must be {self.network.digest[:16]}..., not {manifest.topology[:16]}..."
-            raise RefusedBundleError(Refusal.WRONG_TOPOLOGY, detail)
-        platform = parse(bundle).platform
-        odd = platform.endpoints.keys() ^ self.names.scopes.keys()
-        if odd:
-            raise RefusedBundleError(Refusal.WRONG_TOPOLOGY, f"platform.json: endpoints differ: {min(odd)}")
-
+        check_epoch(manifest.epoch, self._top)
+        check_fit(bundle, now, self.network.digest, self.names.scopes.keys())
         with self._publishing:
             self._keep(bundle, etag, packed, at_once)
         LOG.info("epoch %d accepted, etag %s, %d bytes", manifest.epoch, etag, len(packed))
@@ -293,7 +279,7 @@ class FeedService:
         epoch, before = bundle.manifest.epoch, (self._stored, self._top)
 
         def act(store: FeedStore, state: Rollout) -> tuple[Rollout, None]:
-            self._check_epoch(epoch, store.epoch_top())
+            check_epoch(epoch, store.epoch_top())
             stored = store.add_bundle(epoch, etag, packed)
             alive, share = self.alive, self.setting.canary_share
             fresh = rollout.published(
@@ -312,13 +298,6 @@ class FeedService:
                 self._shelf.drop(epoch)
             raise
         self._writer.submit(self._forget).result()
-
-    @staticmethod
-    def _check_epoch(epoch: int, top: int) -> None:
-        if epoch == top:
-            raise RefusedBundleError(Refusal.REPLAYED, f"epoch: {epoch} was published with another content")
-        if epoch < top:
-            raise RefusedBundleError(Refusal.EPOCH_ROLLED_BACK, f"epoch: must be above {top}, not {epoch}")
 
     def _forget(self, store: FeedStore, state: Rollout) -> tuple[Rollout, None]:
         epochs = sorted(self._stored)
