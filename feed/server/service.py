@@ -24,7 +24,7 @@ from feed.bundle.archive import Limits, opened, pack, unpack
 from feed.bundle.bundle import Bundle
 from feed.bundle.manifest import check_signature, etag_of
 from feed.clock import Clock, utc_of
-from feed.refusals import RefusedBundleError
+from feed.refusals import Refusal, RefusedBundleError
 from feed.server import errors, rollout
 from feed.server.auth import Identity, Role
 from feed.server.bell import Bell
