@@ -98,15 +98,16 @@ class Spool:
                 raise BadInputError("task.payload", "must be a plain file", name)
             check_size(about.st_size)
             os.fsync(handle)
+            if place == source:
+                os.replace(source, held)
+                moved = held.lstat()
+                # As long as it is open, no other file can have its number. Another one that was put in its place
+                # meanwhile may be a link, and would make us send what only we may read.
+                if (moved.st_dev, moved.st_ino) != (about.st_dev, about.st_ino):
+                    held.unlink()
+                    raise BadInputError("task.payload", "must stay the same file while it is taken", name)
         finally:
             os.close(handle)
-        if place == source:
-            os.replace(source, held)
-            moved = held.lstat()
-            if (moved.st_dev, moved.st_ino) != (about.st_dev, about.st_ino):
-                # Another one was put in its place meanwhile: a link would make us send what only we may read.
-                held.unlink()
-                raise BadInputError("task.payload", "must stay the same file while it is taken", name)
         return about.st_size
 
     def sync(self) -> None:

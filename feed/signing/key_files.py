@@ -36,7 +36,7 @@ def write_key(path: Path, algorithm: Algorithm, private_key: bytes, public_key: 
     BadInputError
         If there is a file already, or it cannot be made.
     """
-    _write_new(path, private_pem(algorithm, private_key, public_key), PRIVATE)
+    write_new(path, private_pem(algorithm, private_key, public_key), PRIVATE)
 
 
 def write_public_key(path: Path, verifier: Verifier) -> None:
@@ -47,7 +47,7 @@ def write_public_key(path: Path, verifier: Verifier) -> None:
     BadInputError
         If there is a file already, or it cannot be made.
     """
-    _write_new(path, public_pem(verifier.algorithm, verifier.public_key), READABLE)
+    write_new(path, public_pem(verifier.algorithm, verifier.public_key), READABLE)
 
 
 def read_signer(path: Path) -> Signer:
@@ -100,7 +100,8 @@ def read_public_half(path: Path) -> tuple[Verifier, bool]:
     return read_verifier(path), False
 
 
-def _write_new(path: Path, data: bytes, mode: int) -> None:
+def write_new(path: Path, data: bytes, mode: int = PRIVATE) -> None:
+    """Write a new file; raises `BadInputError` if there is one already, or it cannot be made."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except OSError as error:
