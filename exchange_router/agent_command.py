@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from router_core.platform import Platform
 
 LOCK_FILE: Final = "agent.lock"
+# The fact that says whose state a folder holds: epochs and tasks of one front-end are nothing to another.
+OWNER: Final = "scope"
 # A long poll where nothing else waits meanwhile.
 WAIT_S: Final = 20.0
 
@@ -120,9 +122,14 @@ def _agent(
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     state = AgentState(folder)
+    owner = state.fact(OWNER)
+    if owner not in (None, scope):
+        state.close()
+        rule = f"must be {owner}, whose state this is; give another front-end a folder of its own"
+        raise BadInputError("--scope", rule, scope, str(folder))
     setting = AgentSetting()
     desk = None if tasks is None else _desk(platform, scope, state, tasks, handoff or tasks / "nifi")
-    return Agent(
+    made = Agent(
         platform.network,
         scope,
         state,
@@ -133,6 +140,9 @@ def _agent(
         desk=desk,
         nifi=None if nifi is None else NifiFile(nifi),
     )
+    if owner is None:
+        state.set_fact(OWNER, scope)
+    return made
 
 
 def _desk(platform: Platform, scope: str, state: AgentState, tasks: Path, handoff: Path) -> Desk:

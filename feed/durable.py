@@ -28,8 +28,8 @@ def write_durably(path: Path, data: bytes, mode: int = PRIVATE) -> None:
         _replace(path, data, mode)
         sync_folder(path.parent)
     except OSError as error:
-        error.filename, error.filename2 = str(path), None  # not the draft's: nobody knows that one
-        raise
+        # Not the draft's name: nobody knows that one.
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
 
 
 def _check_replaceable(path: Path) -> None:
@@ -60,6 +60,15 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         with suppress(OSError):
             draft.unlink()
         raise
+
+
+def holds_files(folder: Path) -> bool:
+    """Whether there is anything in a folder; one that is not there holds nothing."""
+    try:
+        with os.scandir(folder) as found:
+            return next(found, None) is not None
+    except FileNotFoundError:
+        return False
 
 
 def sync_folder(folder: Path) -> None:

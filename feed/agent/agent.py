@@ -181,6 +181,7 @@ class Agent:
         self._whole = False
         self._last_ns = self._heard_ns = clock.now_ns()
         self._failures = 0
+        self._reason = ""
         self._fetch_ns = self._stations_ns = self._last_ns
         self._window = self._last_ns // self._setting.window_ns
         self._swept_ns = 0
@@ -468,9 +469,11 @@ class Agent:
 
     def _heard(self, answer: Fetched | Unchanged | Unavailable | Taken | Stations, now_ns: int) -> None:
         if not isinstance(answer, Unavailable):
-            self._heard_ns = now_ns
-        elif self._failures == 0:
+            self._heard_ns, self._reason = now_ns, ""
+            return
+        if self._failures == 0:
             self._note("server", reason=answer.reason)
+        self._reason = f"; the server: {answer.reason}"
 
     def _back_off(self, retry_s: float | None) -> int:
         """How long to leave the server alone: longer each time, and not all agents alike [ns]."""
@@ -503,13 +506,17 @@ class Agent:
         held = self._in_force
         policy = None if held is None else held.checked.policy
         away = now_ns - self._heard_ns > AWAY_NS
+        heard = utc_of(self._heard_ns).isoformat()
         silent, strange = (0, 0) if self._desk is None else (self._desk.silent(now_ns), self._desk.strange)
         lapsed = held is not None and policy is not None and held.layer == Layer.LAPSED
         behind = policy is not None and clock_is_behind(now_ns, policy.created_ns)
         for alarm, detail in (
-            (Alarm.NO_POLICY, "no policy was accepted yet" if held is None else None),
+            (Alarm.NO_POLICY, f"no policy was accepted yet{self._reason}" if held is None else None),
             (Alarm.LAPSED, f"hard expiry was {utc_of(policy.hard_ns).isoformat()}" if policy and lapsed else None),
-            (Alarm.SERVER_AWAY, f"not heard since {utc_of(self._heard_ns).isoformat()}" if away else None),
+            (
+                Alarm.SERVER_AWAY,
+                f"not heard since {heard}{self._reason}" if away else None,
+            ),
             (Alarm.CLOCK_BEHIND, "this machine's clock is earlier than the policy in force" if behind else None),
             (Alarm.NIFI_STRANGE, f"{strange} outcomes cannot be read" if strange else None),
             (Alarm.TASKS_SILENT, f"{silent} tasks are under way for long" if silent else None),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from feed.agent.expiry import Layer
-from feed.durable import write_durably
+from feed.durable import holds_files, write_durably
 from router_core.errors import BadInputError
 
 KEPT: Final = 5
@@ -101,6 +101,10 @@ class AgentState:
                 raise BadInputError("state", "must be the folder of an agent that has run", str(folder))
             self._base = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         else:
+            # What no row speaks of is removed from `bundles`: they must not be a server's, or anybody else's.
+            if not path.exists() and holds_files(folder / BUNDLES):
+                rule = f"must be an agent's folder, or a new one: {BUNDLES}/ is not of an agent"
+                raise BadInputError("state", rule, str(folder))
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / BUNDLES).mkdir(mode=0o700, exist_ok=True)
             if not path.exists():  # private from the first instant on

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from feed.clock import Clock
-from feed.durable import sync_folder, write_durably
+from feed.durable import holds_files, sync_folder, write_durably
 from feed.server.rollout import Rollout, Stage
 from router_core.errors import BadInputError
 
@@ -135,6 +135,10 @@ class FeedStore:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
+        # What no row speaks of is removed from `bundles`: they must not be an agent's, or anybody else's.
+        if not (folder / DATABASE).exists() and holds_files(folder / BUNDLES):
+            rule = f"must be a server's folder, or a new one: {BUNDLES}/ is not of a server"
+            raise BadInputError("state", rule, str(folder))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / BUNDLES).mkdir(exist_ok=True, mode=0o700)
         self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

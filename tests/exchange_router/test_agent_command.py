@@ -7,7 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from feed_agent import LOOSE, bundle, composer, content, packed, signers, some_scope
+from feed_agent import LOOSE, bundle, composer, content, packed, scopes, signers, some_scope
 
 from exchange_router.main import status
 from feed.bundle.manifest import etag_of
@@ -85,10 +85,23 @@ def test_a_round_status_and_pins(served, tmp_path, capsys):
     assert etag_of(made) in capsys.readouterr().out
 
 
+def test_a_state_folder_is_of_one_front_end(served, tmp_path, capsys):
+    url, _, _ = served
+    assert run(tmp_path, url) == 0
+    capsys.readouterr()
+    other = next(name for name in scopes() if name != SCOPE)
+    assert run(tmp_path, url, "--scope", other) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert f"--scope: must be {SCOPE}" in told
+    assert run(tmp_path, url) == 0
+
+
 def test_without_a_server_there_is_a_grave_alarm_and_exit_code_1(served, tmp_path, capsys):
     assert run(tmp_path, "http://127.0.0.1:1") == 1
     caught = capsys.readouterr()
-    assert [alarm["alarm"] for alarm in json.loads(caught.out)["alarms"]] == ["no-policy"]
+    (alarm,) = json.loads(caught.out)["alarms"]
+    assert (alarm["alarm"], "the server: ConnectError" in alarm["detail"]) == ("no-policy", True)
     assert status(["agent", "--state", str(tmp_path / "state"), "--status", "--json"]) == 1
 
 

@@ -23,6 +23,7 @@ from feed.agent.http_link import BUNDLE_TYPE, HttpLink
 from feed.agent.link import Fetched, Unavailable
 from feed.agent.nifi_handoff import NifiHandoff
 from feed.agent.spool import Spool
+from feed.agent.state import AgentState
 from feed.clock import SetClock
 from feed.durable import write_durably
 from feed.server.running import bound
@@ -165,6 +166,20 @@ def test_the_servers_state_is_its_owners_alone_whatever_the_umask(tmp_path) -> N
     found = [tmp_path / "state", *(tmp_path / "state").rglob("*")]
     assert len(found) > 3
     assert [path for path in found if path.stat().st_mode & 0o077] == []
+
+
+def test_server_and_agent_leave_each_others_bundles_alone(tmp_path) -> None:
+    """Each removes from its folder what it does not know: a mistyped `--state` must not cost the other its policies."""
+    with serving(tmp_path / "server") as service:
+        service.publish_bytes(packed(1))
+    AgentState(tmp_path / "agent").accept(1, "1-00", b"x", NOW_NS, {})
+    held = sorted(tmp_path.rglob("*.bundle"))
+    assert len(held) == 2
+    with pytest.raises(BadInputError, match="not of an agent"):
+        AgentState(tmp_path / "server")
+    with pytest.raises(BadInputError, match="not of a server"), serving(tmp_path / "agent"):
+        pass
+    assert sorted(tmp_path.rglob("*.bundle")) == held
 
 
 @pytest.mark.parametrize("place", ["pipe", "folder", "."])
