@@ -104,7 +104,7 @@ def centre_work(spec: CentreSpec, platform: Platform, prepared: Prepared, inputs
     if spec.keys:
         publisher = Publisher(
             platform,
-            _signers(spec),
+            centre_signers(spec),
             spec.guards,
             loads_of(platform.network, prepared),
             inputs=inputs,
@@ -117,7 +117,7 @@ def centre_work(spec: CentreSpec, platform: Platform, prepared: Prepared, inputs
     return CentreWork(centre, spec.start_ns, publisher, spec.publication, active)
 
 
-def _signers(spec: CentreSpec) -> list[Signer]:
+def centre_signers(spec: CentreSpec) -> list[Signer]:
     """Open the keys; too few that count would have every policy refused, one after another."""
     signers = [signer_from(key) for key in spec.keys]
     if spec.trust is not None:

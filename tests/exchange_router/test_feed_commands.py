@@ -16,7 +16,11 @@ from feed_bundles import drawn_bundle
 from exchange_router import main, policy_command
 from exchange_router.bundle_files import write_bundle
 from exchange_router.lazy_commands import Place
+from exchange_router.live_centre import CentreSpec, centre_signers
 from exchange_router.main import status
+from feed.bundle.documents import GuardsDocument
+from feed.server.running import bound
+from router_core.errors import BadInputError
 
 PLACES = [*main.COMMANDS.items(), *policy_command.VERBS.items()]
 
@@ -191,3 +195,24 @@ def test_with_json_stdout_is_one_document(desk: Path, tmp_path: Path, line: str,
     code = status([*line.format(d=desk, t=tmp_path).split(), "--json"])
     assert code in ((0, 1) if "check" in line else (0,))
     assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(desk: Path, tmp_path: Path, capsys) -> None:
+    with bound("127.0.0.1", 0) as line:
+        listen = f"127.0.0.1:{line.getsockname()[1]}"
+        words = ["serve", "--state", str(tmp_path / "state"), "--trust", str(desk / "trust.json"), "--scenario", "toy"]
+        assert status([*words, "--listen", listen, "--insecure-loopback"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(f"exchange-router: --listen: must be a free address of this machine (got '{listen}: ")
+
+
+@pytest.mark.parametrize(("keys", "counted"), [(["one"], 1), (["one", "one"], 1), (["one", "two"], 2)])
+def test_a_centre_with_too_few_keys_says_so_before_it_begins(desk: Path, keys: list[str], counted: int) -> None:
+    guards = GuardsDocument(hold_ns_max=0, moved_share_max=1.0, reachable_share_min=0.0)
+    specs = tuple(f"file:{desk / key}" for key in keys)
+    spec = CentreSpec("toy", desk / "other", "static", 0, specs, guards, trust=(desk / "trust.json").read_bytes())
+    if counted == 2:
+        assert len(centre_signers(spec)) == 2
+        return
+    with pytest.raises(BadInputError, match=f"--key: must name 2 keys .*{counted} of {len(keys)}"):
+        centre_signers(spec)
