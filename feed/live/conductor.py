@@ -70,7 +70,7 @@ class Conductor:
         self._host: CentreHost | None = None
         self._publishing = publishing
         self._on_done = on_done
-        self._looked_ns = -1
+        self._looked_ns: int | None = None
         self._worked = False
         self.paused = False
 
@@ -101,7 +101,8 @@ class Conductor:
         if run_ns < 0:
             return None
         events = self._windows.close(run_ns)
-        if not events and 0 <= now_ns - self._looked_ns < SECOND_NS:
+        looked_ns = self._looked_ns
+        if not events and looked_ns is not None and 0 <= now_ns - looked_ns < SECOND_NS:
             return None
         self._looked_ns = now_ns
         if self._host is None:

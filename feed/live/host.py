@@ -15,6 +15,7 @@ from router_core.errors import BadInputError, ExchangeRouterError
 
 START_S_MAX: Final = 300.0
 STOP_S_MAX: Final = 10.0
+ENDING_S: Final = 1.0  # from the pipe's end to that of the process
 READY: Final = "ready"
 
 
@@ -101,6 +102,7 @@ class ProcessHost:
             self._pipe.send(request)
             return self._said()
         except (EOFError, OSError) as error:
+            self._process.join(ENDING_S)
             raise CentreLostError(f"the centre's process ended, exit code {self._process.exitcode}") from error
 
     def _said(self) -> object:
