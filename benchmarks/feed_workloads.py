@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -22,6 +22,8 @@ import pytest
 from feed_bundles import drawn_classes
 from made_plans import drawn_plan
 
+import scenarios
+from exchange_router.brain_file import BrainFile, read_brain, write_brain
 from exchange_router.rehearsal_stage import make_keys
 from feed.bundle.archive import pack
 from feed.bundle.compose import Composer, PolicyContent
@@ -31,8 +33,17 @@ from feed.durable import write_durably
 from feed.server.auth import Role, TokenEntry, TokenFile
 from feed.signing.signer import Signer
 from feed.signing.signer_specs import signer_from
+from router_core.errors import BadInputError
 from router_core.network import Network
+from router_core.time_grid import TimeGrid
+from router_core.units import HOUR_NS
+from sim.replay import replay
+from strategies.registry import make_brain
+from strategies.static.prepare import prepare
 from strategies.static.week_plan import WEIGHT_TOTAL, WeekPlan
+from strategies.tides.forecast import Forecast
+from traces.generate import TraceGenerator, write_trace
+from traces.history import read_history
 
 RUN = "from exchange_router.main import run; run()"
 HOST = "127.0.0.1"
@@ -218,3 +229,28 @@ def want_files(count: int) -> None:
         pytest.skip(f"needs {count} open files, and may have {hard}")
     if soft != resource.RLIM_INFINITY and soft < count:
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def prepared_brain(scenario: str, folder: Path) -> Path:
+    """Return a brain file of a scenario: the one that `make run` left of the province, else one of a day's history."""
+    left = Path(__file__).parents[1] / "build" / "week.brain"
+    platform = scenarios.load(scenario)
+    if scenario == "jiangxi" and left.exists():
+        try:
+            read_brain(left, platform)
+        except BadInputError:
+            pass  # of another version
+        else:
+            return left
+    day, per_day = date(2026, 3, 16), 50_000 if scenario == "jiangxi" else 5_000
+    trace = folder / "history"
+    write_trace(trace, TraceGenerator(platform, start=day, span=timedelta(days=2), seed=77, exchanges_per_day=per_day))
+    lines = replay(platform, trace, make_brain("ecmp", platform.network), seed=77).lines
+    history = read_history([trace], platform)
+    prepared = prepare(platform.network, history, lines, TimeGrid(history.grid.end, HOUR_NS, 24), seed=1)
+    slots = prepared.plan.grid.count
+    outlook = {name: np.zeros((slots, len(prepared.classes.classes) + 1)) for name in ("p50", "p95", "mean")}
+    path = folder / "made.brain"
+    forecast = Forecast(prepared.plan.grid, **outlook, provisional=np.zeros(slots, dtype=np.bool_))
+    write_brain(path, BrainFile({"scenario": scenario}, prepared, forecast))
+    return path

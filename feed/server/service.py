@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from feed.bundle.archive import Limits, opened, pack, unpack
 from feed.bundle.bundle import Bundle
 from feed.bundle.manifest import check_signature, etag_of
+from feed.bundle.parsed import KnownDocuments
 from feed.clock import Clock, utc_of
 from feed.refusals import Refusal, RefusedBundleError
 from feed.server import errors, rollout
@@ -156,6 +157,8 @@ class FeedService:
             self._store.close()
             raise
         self._publishing = threading.Lock()
+        # Most of a publication is as in the one before; reading all of it would hold requests up for a second.
+        self._documents = KnownDocuments()
         self.stopping = False
         self._told(self.state, self.state)
 
@@ -269,7 +272,7 @@ class FeedService:
         if known is not None and known.etag == etag:
             return Accepted(manifest.epoch, etag, again=True)
         check_epoch(manifest.epoch, self._top)
-        check_fit(bundle, now, self.network.digest, self.names.scopes.keys())
+        check_fit(bundle, now, self.network.digest, self.names.scopes.keys(), self._documents)
         with self._publishing:
             self._keep(bundle, etag, packed, at_once)
         LOG.info("epoch %d accepted, etag %s, %d bytes", manifest.epoch, etag, len(packed))

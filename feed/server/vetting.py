@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from feed.bundle.bundle import Bundle
-from feed.bundle.parsed import parse
+from feed.bundle.parsed import KnownDocuments, parse
 from feed.refusals import Refusal, RefusedBundleError
 
 # Clocks of signers and servers may differ by so much.
@@ -22,7 +22,7 @@ def check_epoch(epoch: int, top: int) -> None:
         raise RefusedBundleError(Refusal.EPOCH_ROLLED_BACK, f"epoch: must be above {top}, not {epoch}")
 
 
-def check_fit(bundle: Bundle, now: datetime, topology: str, scopes: Set[str]) -> None:
+def check_fit(bundle: Bundle, now: datetime, topology: str, scopes: Set[str], known: KnownDocuments) -> None:
     """Refuse a bundle that does not hold now, or is of another platform.
 
     Parameters
@@ -34,6 +34,8 @@ def check_fit(bundle: Bundle, now: datetime, topology: str, scopes: Set[str]) ->
         Digest of the network.
     scopes : set of str
         Names of its endpoints.
+    known : KnownDocuments
+        What was read of bundles before.
 
     Raises
     ------
@@ -48,6 +50,6 @@ def check_fit(bundle: Bundle, now: datetime, topology: str, scopes: Set[str]) ->
     if manifest.topology != topology:
         detail = f"topology: must be {topology[:16]}..., not {manifest.topology[:16]}..."
         raise RefusedBundleError(Refusal.WRONG_TOPOLOGY, detail)
-    odd = parse(bundle).platform.endpoints.keys() ^ scopes
+    odd = parse(bundle, known).platform.endpoints.keys() ^ scopes
     if odd:
         raise RefusedBundleError(Refusal.WRONG_TOPOLOGY, f"platform.json: endpoints differ: {min(odd)}")
