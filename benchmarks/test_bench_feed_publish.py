@@ -1,8 +1,9 @@
 """`feed.publish`: a full bundle is built, checked and signed: the first one, and those that follow it.
 
 The content is that of a prepared brain's plan, with pairs off it as after a surge; capacity is checked with the
-forecast, change against the policy before; SM2 and Ed25519 sign. The first publication composes and reads everything, those that
-follow what changed. Loads are made, and kernels compiled, before the clock starts: a centre does both when it starts.
+forecast, change against the policy before; SM2 and Ed25519 sign. The first publication composes and reads everything,
+those that follow what changed. Loads are made, and kernels compiled, before the clock starts: a centre does both when
+it starts.
 """
 
 from __future__ import annotations

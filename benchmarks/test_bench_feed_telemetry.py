@@ -3,7 +3,7 @@
 The server is a process of its own, and the brain works in another one beside it, as a shadow that records. 641 clients,
 on bare sockets of one event loop, post once a second each, spread over the second as clocks of their own would have it:
 between them all stations of the province, and what was accepted. What is told differs a little from second to second.
-The control step's time is the brain's own, by the histogram of `/metrics`: the finest bound that 99 % of the steps keep.
+The control step's time is the brain's own, by the histogram of `/metrics`: the least bound that 99 % of them keep.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def bound(before: dict[str, float], after: dict[str, float], share: float) -> fl
 
 @pytest.mark.parametrize(
     ("scenario", "seconds"),
-    [pytest.param("toy", 3, id="small"), pytest.param("jiangxi", 40, id="province", marks=pytest.mark.heavy)],
+    [pytest.param("toy", 2, id="small"), pytest.param("jiangxi", 40, id="province", marks=pytest.mark.heavy)],
 )
 def test_telemetry(benchmark: BenchmarkFixture, tmp_path: Path, scenario: str, seconds: int) -> None:
     network = scenarios.load(scenario).network
@@ -135,7 +135,7 @@ def test_telemetry(benchmark: BenchmarkFixture, tmp_path: Path, scenario: str, s
         first = server.metrics()
         found = benchmark.pedantic(lambda: asyncio.run(told(server, reports, seconds)), rounds=1)  # type: ignore[no-untyped-call]
         took, warm = found
-        time.sleep(2.0)
+        time.sleep(1.0)  # the last window is over, with its grace
         after = server.metrics()
         cpu_s = server.cpu_s()
     assert after[f'{ROWS}{{result="used"}}'] == reports.rows
