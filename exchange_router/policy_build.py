@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange_router import console
-from exchange_router.options import AsJson
+from exchange_router.options import AsJson, HardDays, SoftHours, ValidFrom
 from exchange_router.provenance import command, file_digest, made_by
 from router_core.units import HOUR_NS
 
@@ -20,15 +20,9 @@ def build(
         str | None, typer.Option(help="Name or TOML file (default: the brain file's).  场景名或 TOML 文件。")
     ] = None,
     epoch: Annotated[int, typer.Option(min=1, help="Must grow with every publication.  纪元，逐次递增。")] = 1,
-    valid_from: Annotated[
-        str | None, typer.Option(help="e.g. 2026-03-17T10:00, local time (default: now).  生效时刻。")
-    ] = None,
-    soft_hours: Annotated[
-        float, typer.Option(min=0.001, max=8760, help="The dynamic layer lapses after that.  动态层有效时长（小时）。")
-    ] = 1.0,
-    hard_days: Annotated[
-        float, typer.Option(min=0.001, max=3660, help="The whole counts as outdated after that.  整体有效时长（天）。")
-    ] = 14.0,
+    valid_from: ValidFrom = None,
+    soft_hours: SoftHours = 1.0,
+    hard_days: HardDays = 14.0,
     hold_hours_max: Annotated[
         float, typer.Option(min=0, max=8760, help="Guard: no hold is longer.  护栏：最长延后（小时）。")
     ] = 24.0,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from exchange_router import console
-from exchange_router.options import AsJson
+from exchange_router.options import AsJson, HardDays, SoftHours, ValidFrom
 from router_core.errors import BadInputError
 
 
@@ -16,15 +16,9 @@ def rollback(
     bundle: Annotated[Path, typer.Argument(help="Bundle whose content is to hold again.  要恢复其内容的策略包。")],
     epoch: Annotated[int, typer.Option(min=2, help="Above every epoch published so far.  新纪元，须高于以往。")],
     out: Annotated[Path, typer.Option(help="Bundle to write, unsigned.  输出的策略包，未签名。")],
-    valid_from: Annotated[
-        str | None, typer.Option(help="e.g. 2026-03-17T10:00, local time (default: now).  生效时刻。")
-    ] = None,
-    soft_hours: Annotated[
-        float, typer.Option(min=0.001, max=8760, help="The dynamic layer lapses after that.  动态层有效时长（小时）。")
-    ] = 1.0,
-    hard_days: Annotated[
-        float, typer.Option(min=0.001, max=3660, help="The whole counts as outdated after that.  整体有效时长（天）。")
-    ] = 14.0,
+    valid_from: ValidFrom = None,
+    soft_hours: SoftHours = 1.0,
+    hard_days: HardDays = 14.0,
     as_json: AsJson = False,
 ) -> None:
     """Bring an old policy back as a new epoch.  以新纪元恢复旧策略。"""
