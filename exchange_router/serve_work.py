@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import scenarios
 from exchange_router import console
-from exchange_router.serve_centre import Centre, CentreParts
 from feed.bundle.archive import pack
-from feed.clock import SystemClock
+from feed.clock import Clock, SystemClock
 from feed.server.auth import Authority, CertificateAuthority, LoopbackAuthority, TokenAuthority, read_tokens
 from feed.server.logs import to_stderr
 from feed.server.running import Tls, address_of, is_loopback, make_server
 from feed.server.service import FeedService
-from feed.signing.trust import read_trust
+from feed.signing.trust import Trust, read_trust
 from router_core.errors import BadInputError
+from router_core.network import Network
+
+if TYPE_CHECKING:
+    from exchange_router.serve_centre import Centre, CentreParts
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ def serve(options: Serving) -> None:
     clock = SystemClock()
     if isinstance(authority, TokenAuthority):
         authority.check_scopes({network.node_name[node] for node in network.endpoints.tolist()}, str(options.tokens))
-    centre = None if options.centre is None else CentreParts(options.centre, options.scenario, network, clock, trust)
+    centre = None if options.centre is None else _centre(options.centre, options.scenario, network, clock, trust)
     service = FeedService(
         options.state,
         network,
@@ -81,6 +85,12 @@ def serve(options: Serving) -> None:
             )
     finally:
         service.close()
+
+
+def _centre(options: Centre, scenario: str, network: Network, clock: Clock, trust: Trust) -> CentreParts:
+    from exchange_router.serve_centre import CentreParts  # noqa: PLC0415 - brains, which a server alone does without
+
+    return CentreParts(options, scenario, network, clock, trust)
 
 
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> Tls | None:

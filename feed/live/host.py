@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import signal
 from collections.abc import Callable
@@ -129,6 +130,9 @@ def _work(pipe: Connection, make: Callable[[], CentreWork]) -> None:
         except OSError as error:  # a file that is not there, a folder that is full: to be told as what it is
             rule = f"must be usable: {error.strerror or error}"
             raise BadInputError("centre", rule, "nothing was made", error.filename and str(error.filename)) from None
+        # What the brain learnt lives as long as the process: looking through it for garbage would hold up a step.
+        gc.collect()
+        gc.freeze()
         with closing(work):
             pipe.send(READY)
             while True:
