@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from feed_workloads import ADMIN, HOST, Policies, Server, bearer, make_tokens, serving, want_files
 from numpy.typing import NDArray
+from own_loop import run_apart
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import scenarios
@@ -146,7 +147,7 @@ def test_polling(
 
         def work() -> None:
             gc.collect()
-            rounds.append(asyncio.run(polled(server.port, asked, each, rate)))
+            rounds.append(run_apart(lambda rate=rate: polled(server.port, asked, each, rate)))
             time.sleep(each / 10.0)  # until every agent may ask as often again: ten times a second, and some at once
 
         benchmark.pedantic(work, rounds=3 if benchmark.enabled else 1)  # type: ignore[no-untyped-call]

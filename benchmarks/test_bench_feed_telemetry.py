@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from feed_workloads import HOST, Server, prepared_brain, serving
 from numpy.typing import NDArray
+from own_loop import run_apart
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import scenarios
@@ -127,13 +128,13 @@ def test_telemetry(benchmark: BenchmarkFixture, tmp_path: Path, scenario: str, s
     with serving(tmp_path, scenario, trust, [*options, "--insecure-loopback"]) as server:
         reports = Reports(network, server.port)
         # The brain is ready when a first window has become a step.
-        asyncio.run(told(server, reports, 1))
+        run_apart(lambda: told(server, reports, 1))
         until = time.monotonic() + START_S_MAX
         while not server.metrics().get(f"{STEP}_count"):
             assert time.monotonic() < until, "the brain must be ready"
             time.sleep(0.2)
         first = server.metrics()
-        found = benchmark.pedantic(lambda: asyncio.run(told(server, reports, seconds)), rounds=1)  # type: ignore[no-untyped-call]
+        found = benchmark.pedantic(lambda: run_apart(lambda: told(server, reports, seconds)), rounds=1)  # type: ignore[no-untyped-call]
         took, warm = found
         time.sleep(1.0)  # the last window is over, with its grace
         after = server.metrics()

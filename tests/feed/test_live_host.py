@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from feed_hosts import KILLED, REFUSED, maker, unmakeable
 from learnt_toy import toy
+from own_loop import run_apart
 
 from feed.clock import SetClock
 from feed.live.conductor import Conductor
@@ -53,7 +54,7 @@ def test_it_works_elsewhere_and_ends_when_it_is_closed(tmp_path) -> None:
         assert not is_running(process)
         assert note.read_text() == "closed"
 
-    asyncio.run(run())
+    run_apart(run)
 
 
 def test_what_it_finds_wrong_comes_back_and_a_lost_one_is_told(tmp_path) -> None:
@@ -71,7 +72,7 @@ def test_what_it_finds_wrong_comes_back_and_a_lost_one_is_told(tmp_path) -> None
             await host.turn(Turn(0, (), None))
         await host.close()
 
-    asyncio.run(run())
+    run_apart(run)
 
 
 def test_it_ends_with_its_owner_however_that_ends(tmp_path) -> None:
@@ -138,7 +139,7 @@ def test_a_centre_that_was_lost_is_made_anew_and_telemetry_goes_on(tmp_path, mon
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
 
-    asyncio.run(run())
+    run_apart(run)
     assert len(set(seen)) == 2
     assert seen[1] == seen[2] != seen[0]
     assert not any(is_running(int(process)) for process in seen)
@@ -147,7 +148,7 @@ def test_a_centre_that_was_lost_is_made_anew_and_telemetry_goes_on(tmp_path, mon
 def test_bad_input_ends_the_conductor_and_says_so(tmp_path) -> None:
     conductor = Conductor(TelemetryWindows(toy().network, 0), SetClock(0), 0, lambda: ProcessHost(unmakeable), None)
     with pytest.raises(BadInputError, match="--prepared"):
-        asyncio.run(asyncio.wait_for(conductor.run(), 60))
+        run_apart(lambda: asyncio.wait_for(conductor.run(), 60))
 
 
 class _Listening:
@@ -191,4 +192,4 @@ def test_it_is_told_windows_and_seconds_and_publishes_nothing_while_paused() -> 
         assert work.turns[-1].epoch is None
         assert len(work.turns[-1].events) == 1
 
-    asyncio.run(run())
+    run_apart(run)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from feed_bundles import network_of
 from feed_server import NOW, NOW_NS, QUICK, Keyed, Sink, as_role, client_of, made, packed, scopes, serving
+from own_loop import run_apart
 
 from feed.bundle.archive import pack, unpack
 from feed.bundle.bundle import Bundle
@@ -39,7 +40,7 @@ async def asking(folder: Path, **more: Any):
 
 
 def run(coroutine) -> None:
-    asyncio.run(coroutine)
+    run_apart(lambda: coroutine)
 
 
 def status(scope: str, bundle: Bundle, result: str = "ack", **more: Any) -> dict[str, Any]:
@@ -547,7 +548,7 @@ def test_silence_after_a_package_halts_by_the_clock(tmp_path: Path) -> None:
             assert service.state.halted == f"silent: {FIRST}"
 
     with serving(tmp_path, clock=clock) as service:
-        asyncio.run(asyncio.wait_for(story(service), 10))
+        run_apart(lambda: asyncio.wait_for(story(service), 10))
 
 
 @pytest.mark.parametrize("name", ["canary_share", "alive_s", "header_s", "body_bytes_max", "agent_rate", "epochs_kept"])
