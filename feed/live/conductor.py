@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -72,6 +73,7 @@ class Conductor:
         self._on_done = on_done
         self._looked_ns: int | None = None
         self._worked = False
+        self._unpublished = False
         self.paused = False
 
     async def run(self) -> None:
@@ -108,8 +110,8 @@ class Conductor:
         if self._host is None:
             self._host = self._make_host()
         epoch = None if self._publishing is None or self.paused else self._publishing.next_epoch()
-        done = await self._host.turn(Turn(now_ns, tuple(events), epoch))
-        self._worked = True
+        done = await self._host.turn(Turn(now_ns, tuple(events), epoch, self._unpublished))
+        self._worked, self._unpublished = True, False
         for decision in done.decisions:
             LOG.info("decision %s %s %s", decision.kind.value, decision.reason.value, " ".join(decision.subject[:3]))
         for line in done.refused:
@@ -117,9 +119,10 @@ class Conductor:
         if done.packed is not None and self._publishing is not None:
             try:
                 await self._publishing.publish_packed(done.packed)
-            except RefusedBundleError as error:
-                # An operator published between the question for an epoch and now, or rotated the keys.
+            except (RefusedBundleError, OSError, sqlite3.Error) as error:
+                # An operator published between the question for an epoch and now, or the disk is full: made anew later.
                 LOG.warning("policy not published: %s", error)
+                self._unpublished = True
         self._on_done(done)
         return done
 

@@ -1,8 +1,8 @@
 """Samples of single stations and reports of single front-ends, gathered into the windows that a brain is told of.
 
 Window k ends at ``k * period`` of the run. What comes twice counts once, and what comes after its window was closed is
-counted as late. A window is closed when all have told that ever did, or when its grace is over. Nothing is judged here:
-what is absurd or missing the brain's own guard deals with. A station that is silent has no utilisation (NaN).
+counted as late. A window is closed when all have told that did lately, or when its grace is over. Nothing is judged
+here: what is absurd or missing the brain's own guard deals with. A station that is silent has no utilisation (NaN).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from strategies.brain import DemandReported, Event, StationsChanged, TelemetryAr
 
 # With fewer front-ends than this share of those that reported before, a window says nothing of demand.
 REPORTERS_MIN: Final = 0.5
+# Who has told nothing for so many windows is waited for no longer.
+RECENT: Final = 5
 # Windows that may be open at once: agents whose clocks are ahead fill later ones.
 OPEN_MAX: Final = 8
 
@@ -91,7 +93,10 @@ class TelemetryWindows:
         self._newest_ns = np.zeros(stations, dtype=np.int64)
         self._state_ns = np.zeros(stations, dtype=np.int64)
         self._up = np.ones(stations, dtype=np.bool_)
-        self._reported_ns: dict[int, int] = {}
+        self._reported_ns = np.zeros(network.node_count, dtype=np.int64)
+        # When each was heard of at all, in time or late: who is late once is waited for the next time.
+        self._heard_station_ns = np.zeros(stations, dtype=np.int64)
+        self._heard_node_ns = np.zeros(network.node_count, dtype=np.int64)
         self._open: dict[int, _Open] = {}
         self._closed = 0
         self._alarms: list[tuple[int, NDArray[np.int32], NDArray[np.bool_]]] = []
@@ -113,6 +118,8 @@ class TelemetryWindows:
         Those of a window without length tell the state of stations and nothing else.
         """
         observed_ns = samples.observed_ns - self._start_ns
+        heard_ns = self._heard_station_ns[samples.station]
+        self._heard_station_ns[samples.station] = np.maximum(heard_ns, observed_ns)
         number = self._number(observed_ns)
         if number is None:
             self.counts["late" if observed_ns <= self._closed * self.period_ns else "early"] += len(samples.station)
@@ -150,11 +157,12 @@ class TelemetryWindows:
     def accepted(self, tasks: AcceptedTasks) -> None:
         """Take in what a front-end accepted; no rows is a report too."""
         observed_ns = tasks.observed_ns - self._start_ns
+        self._heard_node_ns[tasks.source] = max(int(self._heard_node_ns[tasks.source]), observed_ns)
         number = self._number(observed_ns)
         if number is None:
             self.counts["late" if observed_ns <= self._closed * self.period_ns else "early"] += 1
             return
-        if observed_ns <= self._reported_ns.get(tasks.source, 0):
+        if observed_ns <= self._reported_ns[tasks.source]:
             self.counts["twice"] += 1
             return
         self.counts["taken"] += 1
@@ -176,7 +184,7 @@ class TelemetryWindows:
         for number in sorted(self._open):
             end_ns = number * self.period_ns
             window = self._open[number]
-            if end_ns > now_ns or (now_ns < end_ns + self._setting.grace_ns and not self._complete(window)):
+            if end_ns > now_ns or (now_ns < end_ns + self._setting.grace_ns and not self._complete(window, end_ns)):
                 break
             del self._open[number]
             self._closed = number
@@ -198,13 +206,17 @@ class TelemetryWindows:
             self._open[number] = _Open(_Stations(whole, np.zeros(count), np.zeros(count), whole.copy(), up))
         return self._open[number]
 
-    def _complete(self, window: _Open) -> bool:
-        told = bool((window.stations.told_ns > 0).all())
-        return told and len(window.tasks) == len(self._reported_ns)
+    def _complete(self, window: _Open, end_ns: int) -> bool:
+        """Whether everybody has told who did lately; while the run is young everybody is waited for."""
+        since_ns = end_ns - RECENT * self.period_ns
+        silent = (self._heard_station_ns > since_ns) & (window.stations.told_ns == 0)
+        reporting = np.flatnonzero((self._heard_node_ns > since_ns) & self._network.is_endpoint)
+        return not silent.any() and all(node in window.tasks for node in reporting.tolist())
 
     def _told(self, window: _Open, now_ns: int, end_ns: int) -> list[Event]:
         events: list[Event] = []
-        if window.tasks and len(window.tasks) >= REPORTERS_MIN * len(self._reported_ns):
+        recent = np.count_nonzero(self._heard_node_ns > max(end_ns - RECENT * self.period_ns, 0))
+        if window.tasks and len(window.tasks) >= REPORTERS_MIN * recent:
             events.append(self._demand([one for of in window.tasks.values() for one in of], now_ns, end_ns))
         sums = window.stations
         if (sums.told_ns > 0).any():

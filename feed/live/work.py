@@ -30,11 +30,14 @@ class Turn:
         Of the run's time, in order.
     epoch : int or None
         With which a bundle may be published; None: none may.
+    unpublished : bool
+        What was made last reached nobody.
     """
 
     now_ns: int
     events: tuple[Event, ...]
     epoch: int | None
+    unpublished: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,9 +117,13 @@ class CentreWork:
         self._publisher = publisher
         self._publications = Publications(setting)
         self._active: Parsed | None = None if active is None else parse(active)
+        self._before = self._active
 
     def turn(self, turn: Turn) -> Done:
         """Tell the events, and make a bundle if one is due."""
+        if turn.unpublished:
+            self._publications.forget()
+            self._active = self._before
         run_ns = turn.now_ns - self._start_ns
         told = self._centre.tell([*self._centre.slot(run_ns), *turn.events])
         refused: tuple[str, ...] = ()
@@ -133,7 +140,7 @@ class CentreWork:
             raise BadInputError("--key", "must be given to whoever is to publish", None)
         bundle = self._publisher.restored(unpack(restore.packed), epoch=restore.epoch, now_ns=restore.now_ns)
         self._publications.forget()
-        self._active = parse(bundle)
+        self._before, self._active = self._active, parse(bundle)
         return pack(bundle)
 
     def close(self) -> None:
@@ -155,7 +162,7 @@ class CentreWork:
             self._publications.tried(now_ns)
             return occasion, None, _lines(made.findings)
         self._publications.done(now_ns, key)
-        self._active = made.parsed
+        self._before, self._active = self._active, made.parsed
         return occasion, pack(made.bundle), ()
 
 

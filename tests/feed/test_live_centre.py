@@ -184,6 +184,16 @@ def test_going_back_brings_the_very_files_under_a_new_epoch(heard, keys) -> None
         work(keys, publishing=False).restored(Restore(now_ns, packed[3], 99))
 
 
+def test_what_reached_nobody_is_made_again(heard, keys) -> None:
+    of = work(keys)
+    first = of.turn(Turn(START_NS, (), 1))
+    assert first.packed is not None
+    assert of.turn(Turn(START_NS + SECOND_NS, (), 2)).packed is None
+    again = of.turn(Turn(START_NS + 2 * SECOND_NS, (), 2, unpublished=True))
+    assert again.packed is not None
+    assert unpack(again.packed).manifest.content == unpack(first.packed).manifest.content
+
+
 def test_without_leave_to_publish_nothing_is_made(heard, keys) -> None:
     of = work(keys)
     assert all(of.turn(Turn(START_NS + event.now_ns, (event,), None)).packed is None for event in heard.events[:50])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -188,8 +190,34 @@ def test_it_is_told_windows_and_seconds_and_publishes_nothing_while_paused() -> 
         windows.stations(StationSamples(MINUTE_NS, MINUTE_NS, stations, zeros.astype(float), zeros, zeros, up))
         assert await conductor.restored(b"old", 9) == b"old"
         assert conductor.paused
+        clock.advance(5 * SECOND_NS)  # the window's grace, as no front-end reports
         await conductor.look()
         assert work.turns[-1].epoch is None
         assert len(work.turns[-1].events) == 1
 
     run_apart(run)
+
+
+class _Making(_Listening):
+    """Work that makes a bundle each time."""
+
+    def turn(self, turn):
+        return replace(super().turn(turn), packed=b"bundle")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no space left"), sqlite3.OperationalError("disk is full")], ids=str)
+def test_a_disk_that_is_full_ends_nothing_and_the_centre_hears_of_it(error) -> None:
+    class Full(_Publishing):
+        async def publish_packed(self, packed: bytes) -> None:
+            raise error
+
+    clock, work = SetClock(0), _Making()
+    conductor = Conductor(TelemetryWindows(toy().network, 0), clock, 0, lambda: InlineHost(work), Full(count(1)))
+
+    async def run() -> None:
+        await conductor.look()
+        clock.advance(SECOND_NS)
+        await conductor.look()
+
+    run_apart(run)
+    assert [turn.unpublished for turn in work.turns] == [False, True]

@@ -9,7 +9,7 @@ import pytest
 from learnt_toy import brain_of, hours, lived, toy
 
 from feed.live.samples import AcceptedTasks, StationSamples
-from feed.live.windows import OPEN_MAX, TelemetryWindows, WindowSetting
+from feed.live.windows import OPEN_MAX, RECENT, TelemetryWindows, WindowSetting
 from router_core.errors import BadInputError
 from router_core.units import MINUTE_NS, SECOND_NS
 from strategies.brain import DemandReported, StationsChanged, TelemetryArrived
@@ -18,6 +18,8 @@ NETWORK = toy().network
 S = NETWORK.station_count
 START_NS = 1_700_000_040 * SECOND_NS
 SEEDS = range(4)
+# When the grace of a window is over, which none waits for in full where all have told.
+LATER_NS = 5 * SECOND_NS
 
 
 class _Ear:
@@ -99,10 +101,52 @@ def test_a_window_waits_for_its_grace_where_somebody_is_silent_and_the_silent_ha
     assert windows.close(2 * MINUTE_NS) == []
 
 
-def test_a_complete_window_is_closed_at_once() -> None:
+def report(node: int, observed_ns: int) -> AcceptedTasks:
+    empty = np.empty(0, dtype=np.int64)
+    rows = {name: empty.astype(np.int8) for name in ("mode", "kind", "priority")}
+    columns = {"target": empty.astype(np.int32), **rows, "exchanges": empty, "payload_bytes": empty}
+    return AcceptedTasks(START_NS + observed_ns, MINUTE_NS, node, **columns)
+
+
+def test_a_window_is_closed_at_once_when_all_have_told_and_not_before() -> None:
     windows = TelemetryWindows(NETWORK, START_NS)
+    nodes = [int(node) for node in NETWORK.endpoints]
     windows.stations(whole())
-    assert [type(event) for event in windows.close(MINUTE_NS)] == [TelemetryArrived]
+    assert windows.close(MINUTE_NS) == [], "front-ends report too"
+    for node in nodes:
+        windows.accepted(report(node, MINUTE_NS))
+    assert [type(event) for event in windows.close(MINUTE_NS)] == [DemandReported, TelemetryArrived]
+
+
+def test_who_is_always_late_at_first_is_waited_for_and_who_is_gone_is_not() -> None:
+    """Reports that come a moment after the samples: none may be lost for good."""
+    windows = TelemetryWindows(NETWORK, START_NS)
+    nodes = [int(node) for node in NETWORK.endpoints]
+    # A run in which front-ends say nothing for long: windows close when stations have told.
+    for minute in range(1, RECENT + 3):
+        windows.stations(whole(minute * MINUTE_NS))
+        told = windows.close(minute * MINUTE_NS)
+        assert bool(told) == (minute >= RECENT), "while the run is young everybody is waited for"
+        windows.close(minute * MINUTE_NS + 10 * SECOND_NS)
+    # Now they begin, a second after the samples: the first reports are late, the next are not.
+    heard = []
+    for minute in range(RECENT + 3, RECENT + 6):
+        windows.stations(whole(minute * MINUTE_NS))
+        heard.append([type(event) for event in windows.close(minute * MINUTE_NS)])
+        for node in nodes:
+            windows.accepted(report(node, minute * MINUTE_NS))
+        heard.append([type(event) for event in windows.close(minute * MINUTE_NS + SECOND_NS)])
+    both = [DemandReported, TelemetryArrived]
+    assert heard == [[TelemetryArrived], [], [], both, [], both]
+    # One of them falls silent: it is waited for until it counts as gone.
+    waited = []
+    for minute in range(RECENT + 6, 2 * RECENT + 8):
+        windows.stations(whole(minute * MINUTE_NS))
+        for node in nodes[1:]:
+            windows.accepted(report(node, minute * MINUTE_NS))
+        waited.append(not windows.close(minute * MINUTE_NS))
+        windows.close(minute * MINUTE_NS + 10 * SECOND_NS)
+    assert waited == [True] * (RECENT - 1) + [False] * 3
 
 
 def test_shorter_windows_add_up_and_a_longer_one_is_brought_to_the_period() -> None:
@@ -111,12 +155,12 @@ def test_shorter_windows_add_up_and_a_longer_one_is_brought_to_the_period() -> N
         windows.stations(
             whole(15 * k * SECOND_NS, 15 * SECOND_NS, utilisation=np.full(S, k / 10), waiting=np.full(S, k))
         )
-    (event,) = windows.close(MINUTE_NS)
+    (event,) = windows.close(MINUTE_NS + LATER_NS)
     assert np.allclose(event.utilisation, 0.25)
     assert (event.served_bytes == 4_000).all()
     assert (event.waiting == 4).all()
     windows.stations(whole(2 * MINUTE_NS, 2 * MINUTE_NS))
-    (event,) = windows.close(2 * MINUTE_NS)
+    (event,) = windows.close(2 * MINUTE_NS + LATER_NS)
     assert (event.served_bytes == 500).all()
 
 
@@ -134,7 +178,7 @@ def test_a_stop_is_told_at_once_and_once() -> None:
     windows.stations(whole(40 * SECOND_NS, 20 * SECOND_NS, up=up))
     assert windows.close(41 * SECOND_NS) == []
     windows.stations(whole(MINUTE_NS, 20 * SECOND_NS))
-    back, telemetry = windows.close(MINUTE_NS)
+    back, telemetry = windows.close(MINUTE_NS + LATER_NS)
     assert back.up.all()
     assert isinstance(telemetry, TelemetryArrived)
 
@@ -145,7 +189,7 @@ def test_the_state_of_a_station_can_be_told_alone_and_leaves_its_figures_to_the_
     (event,) = windows.close(31 * SECOND_NS)
     assert event.station.tolist() == [5]
     windows.stations(whole(up=np.arange(S) != 5, utilisation=np.full(S, 0.1)))
-    (event,) = windows.close(MINUTE_NS)
+    (event,) = windows.close(MINUTE_NS + LATER_NS)
     assert (event.utilisation == 0.1).all()
     assert (event.served_bytes == 1_000).all()
 
@@ -156,13 +200,13 @@ def test_a_stop_at_the_end_of_a_window_is_told_once_and_the_sample_is_as_it_was_
     (event,) = windows.close(MINUTE_NS)
     assert event.station.tolist() == [5]
     windows.stations(whole(up=np.arange(S) != 5))
-    (event,) = windows.close(MINUTE_NS)
+    (event,) = windows.close(MINUTE_NS + LATER_NS)
     assert not event.up[5]
     assert (event.utilisation == 0.25).all()
     # Back again, and then the sample of before comes in late: it says what it saw, and brings nothing back.
     windows.stations(whole(2 * MINUTE_NS + SECOND_NS, 0, station=[5], up=np.array([True])))
     windows.stations(whole(2 * MINUTE_NS, up=np.arange(S) != 5))
-    back, sample = windows.close(2 * MINUTE_NS + 2 * SECOND_NS)
+    back, sample = windows.close(2 * MINUTE_NS + LATER_NS)
     assert back.up.all()
     assert not sample.up[5]
     assert windows.up.all()
