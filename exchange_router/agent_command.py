@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from feed.agent.http_link import HttpLink
     from feed.agent.state import AgentState
     from router_core.platform import Platform
+from router_core.units import SECOND_NS
 
 LOCK_FILE: Final = "agent.lock"
 # The fact that says whose state a folder holds: epochs and tasks of one front-end are nothing to another.
@@ -53,6 +54,10 @@ def agent(
     handoff: Annotated[
         Path | None, typer.Option(help="Folder where NiFi takes tasks (default: TASKS/nifi).  与 NiFi 交接的目录。")
     ] = None,
+    telemetry_s: Annotated[
+        float,
+        typer.Option(min=0.1, max=3600, help="Window of reports [s], as the server's.  上报窗口（秒），与服务器一致。"),
+    ] = 60.0,
     once: Annotated[bool, typer.Option("--once", help="One round, then exit.  只运行一轮。")] = False,
     pin: Annotated[
         int | None, typer.Option(min=1, help="Put a kept epoch in force and stay there.  固定纪元。")
@@ -81,7 +86,7 @@ def agent(
     platform = scenarios.load(scenario)
     link = _link(server, token_file, tls_cert, tls_key, ca)
     with _alone(state):
-        one = _agent(platform, scope, state, trust, link, nifi, tasks, handoff)
+        one = _agent(platform, scope, state, trust, link, nifi, tasks, handoff, telemetry_s)
         if once:
             one.step()
         else:
@@ -112,6 +117,7 @@ def _agent(
     nifi: Path | None,
     tasks: Path | None,
     handoff: Path | None,
+    telemetry_s: float,
 ) -> Agent:
     from feed.agent.agent import Agent, AgentSetting  # noqa: PLC0415
     from feed.agent.nifi_file import NifiFile  # noqa: PLC0415
@@ -127,7 +133,7 @@ def _agent(
         state.close()
         rule = f"must be {owner}, whose state this is; give another front-end a folder of its own"
         raise BadInputError("--scope", rule, scope, str(folder))
-    setting = AgentSetting()
+    setting = AgentSetting(window_ns=round(telemetry_s * SECOND_NS))
     desk = None if tasks is None else _desk(platform, scope, state, tasks, handoff or tasks / "nifi")
     made = Agent(
         platform.network,

@@ -23,6 +23,8 @@ from strategies.brain import DemandReported, Event, StationsChanged, TelemetryAr
 
 # With fewer front-ends than this share of those that reported before, a window says nothing of demand.
 REPORTERS_MIN: Final = 0.5
+# Counts of a window that is longer or shorter by more than this share would be read as another rate.
+WINDOW_SLACK: Final = 0.25
 # Who has told nothing for so many windows is waited for no longer.
 RECENT: Final = 5
 # Windows that may be open at once: agents whose clocks are ahead fill later ones.
@@ -81,7 +83,8 @@ class TelemetryWindows:
     Attributes
     ----------
     counts : Counter of str
-        Station samples and reports by what became of them: ``taken``, ``late``, ``twice``, ``early``.
+        Station samples and reports by what became of them: ``taken``, ``late``, ``twice``, ``early``; and reports of
+        windows of another length, ``other-window``, which are left out.
     """
 
     def __init__(self, network: Network, start_ns: int, setting: WindowSetting | None = None) -> None:
@@ -161,6 +164,9 @@ class TelemetryWindows:
         number = self._number(observed_ns)
         if number is None:
             self.counts["late" if observed_ns <= self._closed * self.period_ns else "early"] += 1
+            return
+        if abs(tasks.window_ns - self.period_ns) > WINDOW_SLACK * self.period_ns:
+            self.counts["other-window"] += 1
             return
         if observed_ns <= self._reported_ns[tasks.source]:
             self.counts["twice"] += 1

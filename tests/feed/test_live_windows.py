@@ -212,6 +212,14 @@ def test_a_stop_at_the_end_of_a_window_is_told_once_and_the_sample_is_as_it_was_
     assert windows.up.all()
 
 
+@pytest.mark.parametrize(("share", "taken"), [(0.5, 0), (0.8, 1), (1.0, 1), (1.2, 1), (60.0, 0)])
+def test_demand_of_windows_of_another_length_is_not_read_as_another_rate(share: float, taken: int) -> None:
+    windows = TelemetryWindows(NETWORK, START_NS)
+    windows.accepted(replace(report(int(NETWORK.endpoints[0]), MINUTE_NS), window_ns=round(share * MINUTE_NS)))
+    assert windows.counts["taken"] == taken
+    assert windows.counts["other-window"] == 1 - taken
+
+
 def test_demand_of_too_few_front_ends_says_nothing() -> None:
     nodes = [int(node) for node in NETWORK.endpoints]
     empty = np.empty(0, dtype=np.int64)
