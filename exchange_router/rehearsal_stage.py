@@ -193,5 +193,9 @@ class _AtOnce:
     def next_epoch(self) -> int:
         return self._service.next_epoch()
 
+    @property
+    def rolling(self) -> bool:
+        return self._service.rolling
+
     async def publish_packed(self, packed: bytes) -> object:
         return await self._service.publish_packed(packed, at_once=True)

@@ -22,10 +22,15 @@ RESTART_S: Final = (1.0, 60.0)
 
 
 class Publishing(Protocol):
-    """Takes bundles that are to reach front-ends; both methods may wait for the disk."""
+    """Takes bundles that are to reach front-ends."""
 
     def next_epoch(self) -> int:
         """Return an epoch greater than that of any bundle published so far."""
+        ...
+
+    @property
+    def rolling(self) -> bool:
+        """Whether the newest bundle is on its way through its canaries: another one would take its place half-way."""
         ...
 
     async def publish_packed(self, packed: bytes) -> object:
@@ -109,8 +114,7 @@ class Conductor:
         self._looked_ns = now_ns
         if self._host is None:
             self._host = self._make_host()
-        epoch = None if self._publishing is None or self.paused else self._publishing.next_epoch()
-        done = await self._host.turn(Turn(now_ns, tuple(events), epoch, self._unpublished))
+        done = await self._host.turn(Turn(now_ns, tuple(events), self._epoch(), self._unpublished))
         self._worked, self._unpublished = True, False
         for decision in done.decisions:
             LOG.info("decision %s %s %s", decision.kind.value, decision.reason.value, " ".join(decision.subject[:3]))
@@ -125,6 +129,11 @@ class Conductor:
                 self._unpublished = True
         self._on_done(done)
         return done
+
+    def _epoch(self) -> int | None:
+        """Epoch with which may be published now."""
+        publishing = self._publishing
+        return None if publishing is None or self.paused or publishing.rolling else publishing.next_epoch()
 
     async def restored(self, packed: bytes, epoch: int) -> bytes:
         """Return a signed bundle with the content of an old one, and pause: the operator's choice is to last.

@@ -204,6 +204,12 @@ class FeedService:
         """Return an epoch greater than that of any bundle accepted so far."""
         return self._top + 1
 
+    @property
+    def rolling(self) -> bool:
+        """Whether canaries have the newest bundle, and others not yet."""
+        state = self.state
+        return state.halted is None and state.stage in (rollout.Stage.ONE, rollout.Stage.SOME) and bool(state.given)
+
     def newest(self) -> Bundle | None:
         """Return the bundle published last, `None` before the first one; from any thread but the event loop's."""
         epoch = self.state.epoch

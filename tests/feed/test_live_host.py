@@ -107,6 +107,7 @@ class _Publishing:
 
     def __init__(self, epochs):
         self._epochs = iter(epochs)
+        self.rolling = False
 
     def next_epoch(self) -> int:
         return next(self._epochs)
@@ -221,3 +222,17 @@ def test_a_disk_that_is_full_ends_nothing_and_the_centre_hears_of_it(error) -> N
 
     run_apart(run)
     assert [turn.unpublished for turn in work.turns] == [False, True]
+
+
+def test_no_canary_is_overtaken() -> None:
+    clock, work, publishing = SetClock(0), _Listening(), _Publishing(count(1))
+    conductor = Conductor(TelemetryWindows(toy().network, 0), clock, 0, lambda: InlineHost(work), publishing)
+
+    async def run() -> None:
+        for rolling in (False, True, True, False):
+            publishing.rolling = rolling
+            await conductor.look()
+            clock.advance(SECOND_NS)
+
+    run_apart(run)
+    assert [turn.epoch for turn in work.turns] == [1, None, None, 2]

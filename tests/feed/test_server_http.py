@@ -115,9 +115,11 @@ def test_nobody_outside_the_stage_gets_the_new_epoch_and_a_refusal_halts(tmp_pat
             assert service.state.stage == Stage.DONE
             await service.publish_packed(packed(2, 1))
             (canary,) = service.state.members
+            assert not service.rolling, "nobody has it yet"
             for scope in scopes():
                 answer = await fetch(client, scope, etag_of(made(1)))
                 assert answer.status_code == (200 if scope == canary else 304)
+            assert service.rolling
             other = next(scope for scope in scopes() if scope != canary)
             answer = await client.post("/v1/status", json=status(other, made(2, 1)), headers=as_role("agent", other))
             problem(answer, 409, "not-offered")
@@ -126,6 +128,7 @@ def test_nobody_outside_the_stage_gets_the_new_epoch_and_a_refusal_halts(tmp_pat
                 answer = await client.post("/v1/status", json=refusal, headers=as_role("agent", canary))
                 assert answer.status_code == 200
             assert service.state.halted == f"refused: {canary}"
+            assert not service.rolling
             assert (await fetch(client, other, etag_of(made(1)))).status_code == 304
             told = (await client.get("/v1/rollout", headers=as_role("reader"))).json()
             assert told["nacked"] == [{"scope": canary, "refusal": "guard", "detail": "moved too much"}]
