@@ -118,7 +118,7 @@ def bound(before: dict[str, float], after: dict[str, float], share: float) -> fl
 
 @pytest.mark.parametrize(
     ("scenario", "seconds"),
-    [pytest.param("toy", 2, id="small"), pytest.param("jiangxi", 40, id="province", marks=pytest.mark.heavy)],
+    [pytest.param("toy", 2, id="small"), pytest.param("jiangxi", 120, id="province", marks=pytest.mark.heavy)],
 )
 def test_telemetry(benchmark: BenchmarkFixture, tmp_path: Path, scenario: str, seconds: int) -> None:
     network = scenarios.load(scenario).network

@@ -20,7 +20,7 @@ from router_core.units import SECOND_NS
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 TRUST_LEVELS: Final = {"probing": 0, "dynamic": 1, "static": 2, "last_good": 3}
-STEP_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+STEP_S: Final = (0.001, 0.002, 0.005, 0.01, 0.0125, 0.015, 0.0175, 0.02, 0.025, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 TOOK_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 
