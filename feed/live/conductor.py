@@ -79,6 +79,7 @@ class Conductor:
         self._looked_ns: int | None = None
         self._worked = False
         self._unpublished = False
+        self._warned = False
         self.paused = False
 
     async def run(self) -> None:
@@ -108,6 +109,11 @@ class Conductor:
         if run_ns < 0:
             return None
         events = self._windows.close(run_ns)
+        if self._windows.counts["other-window"] and not self._warned:
+            self._warned = True
+            LOG.warning(
+                "demand is left out: some agents report windows of another length; start them with --telemetry-s"
+            )
         looked_ns = self._looked_ns
         if not events and looked_ns is not None and 0 <= now_ns - looked_ns < SECOND_NS:
             return None

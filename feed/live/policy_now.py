@@ -65,11 +65,6 @@ class PolicyNow:
             case _:
                 pass
 
-    @property
-    def servers(self) -> NDArray[np.int32]:
-        """Servers that nodes with a pool are to have now, (B,)."""
-        return self._servers.copy()
-
     def content(self, now_ns: int) -> PolicyContent:
         """Return what a bundle is composed of at an instant of the run [ns]."""
         rules = self._rules
