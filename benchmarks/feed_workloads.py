@@ -23,7 +23,6 @@ from feed_bundles import drawn_classes
 from made_plans import drawn_plan
 
 import scenarios
-from exchange_router.brain_file import BrainFile, read_brain, write_brain
 from exchange_router.rehearsal_stage import make_keys
 from feed.bundle.archive import pack
 from feed.bundle.compose import Composer, PolicyContent
@@ -37,6 +36,7 @@ from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
+from sim.brain_file import BrainFile, read_brain, write_brain
 from sim.replay import replay
 from strategies.registry import make_brain
 from strategies.static.prepare import prepare

@@ -17,7 +17,6 @@ from feed_workloads import GUARDS, moved, prepared_brain
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import scenarios
-from exchange_router.brain_file import read_brain
 from exchange_router.rehearsal_stage import make_keys
 from feed.bundle.archive import pack
 from feed.bundle.compose import PolicyContent
@@ -31,6 +30,7 @@ from feed.live.publisher import Publication, Publisher
 from feed.signing.signer_specs import signer_from
 from feed.signing.trust import read_trust
 from router_core.units import MINUTE_NS
+from sim.brain_file import read_brain
 
 TARGET_S = 3.0
 FOLLOWING = 3

@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 import scenarios
 from exchange_router import console
-from exchange_router.brain_file import BrainFile, read_brain, read_provenance, write_brain
 from exchange_router.provenance import file_digest, provenance
 from router_core.demand_history import DemandHistory
 from router_core.errors import BadInputError
@@ -20,6 +19,7 @@ from router_core.line_history import LineHistory
 from router_core.platform import Platform
 from router_core.time_grid import TimeGrid
 from router_core.units import HOUR_NS
+from sim.brain_file import BrainFile, read_brain, read_provenance, write_brain
 from sim.plan_table import plan_table
 from sim.report.assembly import write_page
 from sim.report.brain_facts import class_facts, drift_facts, tide_facts

@@ -8,7 +8,6 @@ from typing import Final
 
 import scenarios
 from exchange_router import provenance
-from exchange_router.brain_file import read_brain
 from feed.bundle.archive import unpack
 from feed.bundle.documents import GuardsDocument
 from feed.check.loads import loads_of
@@ -24,6 +23,7 @@ from feed.signing.signer_specs import signer_from
 from feed.signing.trust import parse_trust
 from router_core.errors import BadInputError
 from router_core.platform import Platform
+from sim.brain_file import read_brain
 from strategies.registry import Preparation, make_brain
 from strategies.static.prepare import Prepared
 

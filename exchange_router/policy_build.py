@@ -37,11 +37,11 @@ def build(
 ) -> None:
     """Make an unsigned bundle of a static plan.  由静态预案生成未签名的策略包。"""
     import scenarios  # noqa: PLC0415 - help and other verbs need none of these
-    from exchange_router.brain_file import read_brain, read_provenance  # noqa: PLC0415
     from exchange_router.bundle_files import expiries, moment_of, write_bundle  # noqa: PLC0415
     from feed.bundle.compose import Composer, PolicyContent  # noqa: PLC0415
     from feed.bundle.documents import GuardsDocument  # noqa: PLC0415
     from feed.bundle.manifest import etag_of, make_bundle  # noqa: PLC0415
+    from sim.brain_file import read_brain, read_provenance  # noqa: PLC0415
 
     begin = moment_of(valid_from, "--valid-from")
     soft_expiry, hard_expiry = expiries(begin, soft_hours, hard_days)

@@ -35,12 +35,12 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a bundle before it is published; exit code 1 if it must not be.  发布前检查策略包。"""
-    from exchange_router.brain_file import read_brain  # noqa: PLC0415 - help needs none of these
     from exchange_router.bundle_files import platform_of, read_bundle  # noqa: PLC0415
     from feed.bundle.parsed import parse  # noqa: PLC0415
     from feed.check.check import check_policy  # noqa: PLC0415
     from feed.check.loads import loads_of  # noqa: PLC0415
     from feed.check.setting import CheckSetting, rules_named  # noqa: PLC0415
+    from sim.brain_file import read_brain  # noqa: PLC0415 - help needs none of these
 
     setting = CheckSetting(allowed=rules_named(allow or []))
     held = read_bundle(bundle)

@@ -23,9 +23,9 @@ def rerun(
 ) -> None:
     """Tell a new brain what a live run was told; its commands must be the same.  离线重放实时运行，命令须完全一致。"""
     import scenarios  # noqa: PLC0415 - help and other verbs need none of these
-    from exchange_router.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that other verbs do without
     from feed.live.recording import read_header, read_recording  # noqa: PLC0415
     from feed.live.rerun import rerun as told_again  # noqa: PLC0415
+    from sim.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that other verbs do without
     from strategies.registry import Preparation, make_brain  # noqa: PLC0415
 
     header = read_header(recording)

@@ -40,10 +40,10 @@ def rehearse(
     as_json: AsJson = False,
 ) -> None:
     """Replay a trace behind the real server and agents, and compare.  经由真实服务与代理回放并对比。"""
-    from exchange_router.brain_file import read_brain  # noqa: PLC0415 - a web framework and estimators
     from exchange_router.rehearsal import IMMEDIATE  # noqa: PLC0415
     from exchange_router.rehearsal import rehearse as rehearsed  # noqa: PLC0415
     from feed.live.publication import PublicationSetting  # noqa: PLC0415
+    from sim.brain_file import read_brain  # noqa: PLC0415 - a web framework and estimators
     from sim.fault_file import read_faults  # noqa: PLC0415
     from sim.replay import replay  # noqa: PLC0415
     from sim.telemetry import TelemetryConfig  # noqa: PLC0415

@@ -196,7 +196,7 @@ def _check(brains: list[str], prepared: Path | None, data_plane: str, telemetry_
 
 def _plan_of(path: Path, platform: Platform, start: datetime, span_ns: int) -> PlanTable:
     """Refuse a file that does not fit, say if its days are not the trace's, and return what pictures show of it."""
-    from exchange_router.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
+    from sim.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
 
     plan = read_brain(path, platform).prepared.plan
     end = start + timedelta(microseconds=span_ns // 1_000)
@@ -241,7 +241,7 @@ def _brain(job: Job) -> Brain:
     """Make the brain where it is needed: in the worker, because arrays are dear to hand over."""
     if job.prepared is None or job.brain not in LEARNED:
         return make_brain(job.brain, job.platform.network)
-    from exchange_router.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
+    from sim.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that most replays do without
 
     prepared = read_brain(job.prepared, job.platform).prepared
     if job.brain == CLAIRVOYANT:

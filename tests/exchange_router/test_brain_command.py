@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import scenarios
-from exchange_router.brain_file import read_brain, read_parts, write_brain, write_parts
 from exchange_router.brain_work import line_history
 from exchange_router.main import status
 from router_core.errors import BadInputError
+from sim.brain_file import read_brain, read_parts, write_brain, write_parts
 from sim.result_folder import read_line_history
 from traces.history import read_history
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from learnt_toy import learnt, toy
 
-from exchange_router.brain_file import OUTLOOK, BrainFile, write_brain
 from exchange_router.bundle_files import read_bundle
 from exchange_router.main import status
 from feed.bundle.archive import pack
@@ -17,6 +16,7 @@ from feed.bundle.delta import apply
 from feed.bundle.json_schema import schemas
 from feed.bundle.nifi import nifi_csv
 from feed.bundle.parsed import parse
+from sim.brain_file import OUTLOOK, BrainFile, write_brain
 from strategies.tides.forecast import Forecast
 
 

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from exchange_router import brain_file
-from exchange_router.brain_file import DOCUMENT, KIND, VERSION, read_parts, read_provenance, write_parts
 from router_core.errors import BadInputError
+from sim import brain_file
+from sim.brain_file import DOCUMENT, KIND, VERSION, read_parts, read_provenance, write_parts
 
 PLAIN = {"kind": KIND, "version": VERSION, "provenance": {"scenario": "toy"}, "prepared": {"a": 1}}
 DTYPES = st.sampled_from([np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.float32, np.float64])
