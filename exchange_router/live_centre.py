@@ -24,6 +24,8 @@ from feed.signing.trust import parse_trust
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from sim.brain_file import read_brain
+from sim.brain_setting import read_setting
+from strategies.dynamic.setting import DynamicSetting
 from strategies.registry import Preparation, make_brain
 from strategies.static.prepare import Prepared
 
@@ -42,6 +44,8 @@ class CentreSpec:
         Brain file of `brain fit`.
     brain : str
         One of `BRAINS`.
+    setting : Path or None
+        Setting file of the dynamic policy; None: its defaults.
     start_ns : int
         Instant 0 of the run, since 1970 [ns].
     keys : tuple of str
@@ -63,6 +67,7 @@ class CentreSpec:
     start_ns: int
     keys: tuple[str, ...]
     guards: GuardsDocument
+    setting: Path | None = None
     records: Path | None = None
     publication: PublicationSetting = field(default_factory=PublicationSetting)
     checks: CheckSetting = field(default_factory=CheckSetting)
@@ -86,7 +91,8 @@ def centre_work(spec: CentreSpec, platform: Platform, prepared: Prepared, inputs
     if spec.brain not in BRAINS:
         raise BadInputError("--brain", f"must be one of {', '.join(BRAINS)}", spec.brain)
     start = local_of(spec.start_ns)
-    brain = make_brain(spec.brain, platform.network, Preparation(prepared, start, platform.transport))
+    setting = DynamicSetting() if spec.setting is None else read_setting(spec.setting)
+    brain = make_brain(spec.brain, platform.network, Preparation(prepared, start, platform.transport, setting))
     made = {key: str(value) for key, value in provenance.made_by("exchange-router serve").items()} | {
         "brain": spec.brain
     }
@@ -130,7 +136,8 @@ def centre_signers(spec: CentreSpec) -> list[Signer]:
 
 
 def _inputs(spec: CentreSpec, platform: Platform) -> dict[str, str]:
-    return {"scenario": platform.digest, "brain-file": provenance.file_digest(spec.prepared)}
+    files = {"brain-file": spec.prepared} | ({} if spec.setting is None else {"setting": spec.setting})
+    return {"scenario": platform.digest} | {name: provenance.file_digest(path) for name, path in files.items()}
 
 
 def _recording(folder: Path, start_ns: int) -> Path:

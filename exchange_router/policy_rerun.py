@@ -16,6 +16,9 @@ from router_core.errors import BadInputError, FailedCheckError
 def rerun(
     recording: Annotated[Path, typer.Argument(help="Recording of `serve --record`.  实时运行的记录文件。")],
     prepared: Annotated[Path, typer.Option(help="Brain file that the run went by.  该次运行所用的策略文件。")],
+    setting: Annotated[
+        Path | None, typer.Option(help="Setting file that the run went by.  该次运行所用的参数文件。")
+    ] = None,
     brain: Annotated[
         str | None, typer.Option(help="Another brain than the recorded one, to compare.  用于对比的其他策略。")
     ] = None,
@@ -26,6 +29,8 @@ def rerun(
     from feed.live.recording import read_header, read_recording  # noqa: PLC0415
     from feed.live.rerun import rerun as told_again  # noqa: PLC0415
     from sim.brain_file import read_brain  # noqa: PLC0415 - it loads estimators that other verbs do without
+    from sim.brain_setting import read_setting  # noqa: PLC0415
+    from strategies.dynamic.setting import DynamicSetting  # noqa: PLC0415
     from strategies.registry import Preparation, make_brain  # noqa: PLC0415
 
     header = read_header(recording)
@@ -38,13 +43,14 @@ def rerun(
     for name, digest, what in (
         ("scenario", platform.digest, "the scenario"),
         ("brain-file", provenance.file_digest(prepared), "--prepared"),
+        ("setting", None if setting is None else provenance.file_digest(setting), "--setting"),
     ):
         then = header.get("inputs", {}).get(name)
         if then != digest:
-            raise BadInputError(
-                f"header.inputs.{name}", f"must be the digest of {what}, {digest[:12]}", then, str(recording)
-            )
-    preparation = Preparation(read_brain(prepared, platform).prepared, start, platform.transport)
+            shown = "none, as none is given" if digest is None else digest[:12]
+            raise BadInputError(f"header.inputs.{name}", f"must be the digest of {what}, {shown}", then, str(recording))
+    parameters = DynamicSetting() if setting is None else read_setting(setting)
+    preparation = Preparation(read_brain(prepared, platform).prepared, start, platform.transport, parameters)
     found = told_again(
         read_recording(recording), platform.network, make_brain(brain or recorded, platform.network, preparation)
     )

@@ -22,6 +22,7 @@ from exchange_router.side_by_side import side_by_side
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from router_core.units import SECOND_NS
+from sim.brain_setting import read_setting
 from sim.clairvoyant import clairvoyant
 from sim.decision_log import write_decisions
 from sim.fault_file import read_faults
@@ -45,7 +46,8 @@ from sim.results import Provenance, Run, ScenarioTitle, network_table
 from sim.telemetry import TelemetryConfig
 from sim.world import WorldConfig
 from strategies.brain import Brain
-from strategies.registry import BRAINS, PREPARED_BRAINS, Preparation, make_brain
+from strategies.dynamic.setting import DynamicSetting
+from strategies.registry import BRAINS, PREPARED_BRAINS, SET_BRAINS, Preparation, make_brain
 from traces.reader import TraceReader
 from traces.validate import open_valid
 
@@ -70,6 +72,7 @@ class Job:
     config: WorldConfig
     faults: tuple[Fault, ...]
     prepared: Path | None
+    setting: DynamicSetting
     start: datetime
 
 
@@ -86,6 +89,9 @@ def replay(
     ] = None,
     prepared: Annotated[
         Path | None, typer.Option(help="Brain file of `brain fit`, for those that learn.  学习型策略所需的文件。")
+    ] = None,
+    setting: Annotated[
+        Path | None, typer.Option(help="Setting file of the dynamic policy, as `tune` writes it.  动态策略参数文件。")
     ] = None,
     data_plane: Annotated[
         str, typer.Option(help=f"One of {', '.join(DATA_PLANES)}.  数据面实现。")
@@ -104,7 +110,8 @@ def replay(
 ) -> None:
     """Replay a trace in the simulated world under one or more brains.  在仿真世界中用一种或多种策略回放交换轨迹。"""
     brains = list(dict.fromkeys(brain or [*BRAINS, *(["static"] if prepared else [])]))
-    _check(brains, prepared, data_plane, telemetry_s, out)
+    _check(brains, prepared, setting, data_plane, telemetry_s, out)
+    parameters = DynamicSetting() if setting is None else read_setting(setting)
     platform = scenarios.load(scenario)
     with TraceReader(trace) as reader:
         start, span_ns, rows = reader.info.start.replace(tzinfo=None), reader.info.span_ns, reader.rows
@@ -115,7 +122,11 @@ def replay(
     config = WorldConfig(telemetry=TelemetryConfig(period_ns=round(telemetry_s * SECOND_NS)))
     started = time.perf_counter()
     results = _replay_all(
-        [Job(platform, trace, name, seed, data_plane, config, failures, prepared, start) for name in brains], jobs
+        [
+            Job(platform, trace, name, seed, data_plane, config, failures, prepared, parameters, start)
+            for name in brains
+        ],
+        jobs,
     )
     elapsed = time.perf_counter() - started
     origin = provenance.provenance(
@@ -125,6 +136,7 @@ def replay(
             trace=trace.name,
             brain=brains,
             prepared=prepared and prepared.name,
+            setting=setting and setting.name,
             data_plane=data_plane,
             faults=faults and faults.name,
             telemetry_s=telemetry_s,
@@ -136,6 +148,7 @@ def replay(
         trace_digest=provenance.file_digest(trace),
         faults_digest=None if faults is None else provenance.file_digest(faults),
         prepared_digest=None if prepared is None else provenance.file_digest(prepared),
+        setting_digest=None if setting is None else provenance.file_digest(setting),
     )
     run = Run(
         provenance=Provenance.model_validate(origin),
@@ -174,7 +187,9 @@ def replay(
     console.emit(document, as_json, *replay_tables(metrics))
 
 
-def _check(brains: list[str], prepared: Path | None, data_plane: str, telemetry_s: float, out: Path) -> None:
+def _check(
+    brains: list[str], prepared: Path | None, setting: Path | None, data_plane: str, telemetry_s: float, out: Path
+) -> None:
     """Refuse what can be refused before minutes are spent."""
     for name in brains:
         if name not in NAMES:
@@ -184,6 +199,9 @@ def _check(brains: list[str], prepared: Path | None, data_plane: str, telemetry_
     if prepared is not None and not any(name in LEARNED for name in brains):
         rule = f"must go with a brain that uses it, one of {', '.join(LEARNED)}"
         raise BadInputError("--prepared", rule, str(prepared))
+    if setting is not None and not any(name in SET_BRAINS for name in brains):
+        rule = f"must go with a brain that uses it, one of {', '.join(SET_BRAINS)}"
+        raise BadInputError("--setting", rule, str(setting))
     if data_plane not in DATA_PLANES:
         raise BadInputError("--data-plane", f"must be one of {', '.join(DATA_PLANES)}", data_plane)
     if not TELEMETRY_S_MIN <= telemetry_s <= TELEMETRY_S_MAX:
@@ -246,7 +264,8 @@ def _brain(job: Job) -> Brain:
     prepared = read_brain(job.prepared, job.platform).prepared
     if job.brain == CLAIRVOYANT:
         return clairvoyant(job.platform, job.trace, prepared, start=job.start, seed=job.seed, config=job.config)
-    return make_brain(job.brain, job.platform.network, Preparation(prepared, job.start, job.platform.transport))
+    preparation = Preparation(prepared, job.start, job.platform.transport, job.setting)
+    return make_brain(job.brain, job.platform.network, preparation)
 
 
 def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay], plan: PlanTable | None) -> Path:

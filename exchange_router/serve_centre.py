@@ -28,6 +28,8 @@ from feed.signing.trust import Trust, trust_json
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.units import DAY_NS, SECOND_NS
+from sim.brain_setting import read_setting
+from strategies.registry import SET_BRAINS
 
 # What front-ends accept of any bundle; the publisher's own check is stricter (`feed.check`).
 GUARDS: Final = GuardsDocument(hold_ns_max=DAY_NS, moved_share_max=1.0, reachable_share_min=0.5)
@@ -42,6 +44,7 @@ class Centre:
     ----------
     prepared : Path
     brain : str
+    setting : Path or None
     keys : sequence of str
     shadow : bool
     records : Path or None
@@ -51,6 +54,7 @@ class Centre:
 
     prepared: Path
     brain: str = "dynamic"
+    setting: Path | None = None
     keys: Sequence[str] = ()
     shadow: bool = False
     records: Path | None = None
@@ -60,6 +64,10 @@ class Centre:
     def __post_init__(self) -> None:
         if self.brain not in BRAINS:
             raise BadInputError("--brain", f"must be one of {', '.join(BRAINS)}", self.brain)
+        if self.setting is not None:
+            if self.brain not in SET_BRAINS:
+                raise BadInputError("--setting", "must go with --brain dynamic, which uses it", str(self.setting))
+            read_setting(self.setting)  # what is wrong with it is said before the server starts
         if not self.shadow and not self.keys:
             raise BadInputError("--key", "must be given, as policies are signed; or --shadow, to publish none", None)
         if self.shadow and self.keys:
@@ -100,6 +108,7 @@ class CentreParts:
             scenario=scenario,
             prepared=options.prepared,
             brain=options.brain,
+            setting=options.setting,
             start_ns=start_ns,
             keys=tuple(options.keys),
             guards=GUARDS,

@@ -32,6 +32,9 @@ def serve(
         Path | None, typer.Option(help="Brain file of `brain fit`: the brain works on telemetry.  策略文件。")
     ] = None,
     brain: Annotated[str, typer.Option(help="static or dynamic.  调度策略。")] = "dynamic",
+    setting: Annotated[
+        Path | None, typer.Option(help="Setting file of the dynamic policy, as `tune` writes it.  动态策略参数文件。")
+    ] = None,
     key: Annotated[
         list[str] | None,
         typer.Option(help="Signer, e.g. file:PATH; may be repeated, until the threshold is met.  签名密钥。"),
@@ -50,11 +53,11 @@ def serve(
     from exchange_router import serve_work  # noqa: PLC0415 - a web framework, which other commands do without
     from exchange_router.serve_centre import Centre  # noqa: PLC0415
 
-    if prepared is None and (key or shadow or record is not None or allow):
-        raise BadInputError("--prepared", "must be given with --key, --shadow, --record and --allow", None)
+    if prepared is None and (setting is not None or key or shadow or record is not None or allow):
+        raise BadInputError("--prepared", "must be given with --setting, --key, --shadow, --record and --allow", None)
     centre = None
     if prepared is not None:
-        centre = Centre(prepared, brain, tuple(key or ()), shadow, record, telemetry_s, tuple(allow or ()))
+        centre = Centre(prepared, brain, setting, tuple(key or ()), shadow, record, telemetry_s, tuple(allow or ()))
     serve_work.serve(
         serve_work.Serving(
             state=state,

@@ -12,7 +12,7 @@ from router_core.line_history import LineHistory
 from router_core.network import Network
 from router_core.platform import Platform
 from router_core.transport import Transport
-from sim.completion import completion
+from sim.completion import Completion, completion
 from sim.data_plane import DataPlane
 from sim.faults import Fault
 from sim.metrics import summary
@@ -20,7 +20,7 @@ from sim.pairs import pairs
 from sim.policy_table import PolicyTable
 from sim.reference_plane import ReferencePlane
 from sim.results import BrainMetrics, PairTable, StationSlots
-from sim.world import World, WorldConfig
+from sim.world import Record, World, WorldConfig
 from strategies.brain import Brain
 from strategies.decision import Decision
 from traces.reader import TraceReader
@@ -64,7 +64,51 @@ def replay(
     faults: Sequence[Fault] = (),
     on_progress: Callable[[float], None] | None = None,
 ) -> Replay:
-    """Replay a trace file under a brain.
+    """Replay a trace file under a brain, and sum up what it was worth; parameters and errors are those of `live`."""
+    config = config or WorldConfig()
+    lived = live(
+        platform, trace, brain, seed=seed, data_plane=data_plane, config=config, faults=faults, on_progress=on_progress
+    )
+    network, record, done = platform.network, lived.record, lived.done
+    return Replay(
+        summary(network, record, done, brain.name, lived.span_ns, config.slot_ns),
+        record.series.rows,
+        pairs(network, record.exchanges, done),
+        record.lines,
+        record.decisions,
+        record.policies,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Lived:
+    """One run of the world: what it left, and what became of each exchange.
+
+    Attributes
+    ----------
+    record : Record
+    done : Completion
+    span_ns : int
+        Length of the trace [ns].
+    """
+
+    record: Record
+    done: Completion
+    span_ns: int
+
+
+def live(
+    platform: Platform,
+    trace: Path,
+    brain: Brain,
+    *,
+    seed: int,
+    data_plane: str = DEFAULT_DATA_PLANE,
+    config: WorldConfig | None = None,
+    faults: Sequence[Fault] = (),
+    on_progress: Callable[[float], None] | None = None,
+) -> Lived:
+    """Let a brain live through a trace file.
 
     Parameters
     ----------
@@ -110,12 +154,4 @@ def replay(
             record = world.run(reader.batches(platform))
         except OverflowError as error:
             raise BadInputError("replay", "every instant lies before 2**62 ns, 146 years", str(error)) from None
-    done = completion(record.exchanges, record.outcome, record.ended_ns)
-    return Replay(
-        summary(network, record, done, brain.name, span_ns, config.slot_ns),
-        record.series.rows,
-        pairs(network, record.exchanges, done),
-        record.lines,
-        record.decisions,
-        record.policies,
-    )
+    return Lived(record, completion(record.exchanges, record.outcome, record.ended_ns), span_ns)

@@ -98,8 +98,8 @@ class Provenance(_Table):
         Name of the scenario, or its file.
     scenario_digest, trace_digest : str
         SHA-256 in hex.
-    faults_digest, prepared_digest : str or None
-        SHA-256 of the fault file, and of the brain file; None without one.
+    faults_digest, prepared_digest, setting_digest : str or None
+        SHA-256 of the fault file, of the brain file, and of the setting file; None without one.
     seed : int
     """
 
@@ -111,6 +111,7 @@ class Provenance(_Table):
     trace_digest: str
     faults_digest: str | None = None
     prepared_digest: str | None = None
+    setting_digest: str | None = None
     seed: int
 
 

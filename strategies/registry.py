@@ -16,6 +16,7 @@ from strategies.brain import Brain
 from strategies.dynamic.dynamic_brain import DynamicBrain
 from strategies.dynamic.matrix_dynamic import MatrixDynamicBrain
 from strategies.dynamic.matrix_probing import MatrixProbingBrain
+from strategies.dynamic.setting import DynamicSetting
 from strategies.matrix_baselines import ClairvoyantSplits, ReactiveBrain
 from strategies.matrix_baselines import ecmp as matrix_ecmp
 from strategies.matrix_baselines import shortest_path as matrix_shortest_path
@@ -27,11 +28,15 @@ from strategies.static.static_brain import StaticBrain
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """What a prepared brain goes by, the local time of its run's instant 0, without a zone, and how exchanges go."""
+    """What a prepared brain goes by, the local time of its run's instant 0, without a zone, and how exchanges go.
+
+    `setting` is for those that answer what happens; `static` has none.
+    """
 
     prepared: Prepared
     start: datetime
     transport: Transport = field(default_factory=Transport)
+    setting: DynamicSetting = field(default_factory=DynamicSetting)
 
 
 def _static(network: Network, preparation: Preparation, *, holds: bool = True) -> Brain:
@@ -41,7 +46,12 @@ def _static(network: Network, preparation: Preparation, *, holds: bool = True) -
 
 def _dynamic(network: Network, preparation: Preparation, *, probing: bool = False) -> Brain:
     return DynamicBrain(
-        network, preparation.prepared, preparation.start, probing=probing, transport=preparation.transport
+        network,
+        preparation.prepared,
+        preparation.start,
+        setting=preparation.setting,
+        probing=probing,
+        transport=preparation.transport,
     )
 
 
@@ -66,6 +76,10 @@ MATRIX_BRAINS: Final[dict[str, Callable[[MatrixSetting], MatrixBrain | Clairvoya
     "probing": MatrixProbingBrain,
     "clairvoyant": ClairvoyantSplits,
 }
+
+
+# Those of them that go by a setting.
+SET_BRAINS: Final = ("dynamic", "probing")
 
 
 def make_brain(name: str, network: Network, preparation: Preparation | None = None) -> Brain:

@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
+from router_core.errors import BadInputError
+from router_core.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
+
+# What each may be: lowest and highest. Beyond them a parameter means nothing, or the policy cannot keep its promises.
+BOUNDS: Final[dict[str, tuple[float, float]]] = {
+    "memory_ns": (SECOND_NS, DAY_NS),
+    "belief": (0.0, 1e6),
+    "busy": (0.0, 1.0),
+    "gain_min": (0.0, 10.0),
+    "step_max": (0.001, 1.0),
+    "return_step": (0.001, 1.0),
+    "settle_ns": (0, DAY_NS),
+    "pairs_max": (1, 1_000_000),
+    "server_target": (0.01, 1.0),
+    "cool_down_ns": (0, DAY_NS),
+    "drain_ns": (SECOND_NS, DAY_NS),
+    "pace_target": (0.01, 1.0),
+    "pace_min": (0.0, 1.0),
+    "hold_of_lead": (0.0, 1.0),
+    "probe_ns": (SECOND_NS, DAY_NS),
+    "probe_bytes_per_s": (0.0, 1e12),
+    "record_ns": (SECOND_NS, 366 * DAY_NS),
+}
 
 
 @dataclass(frozen=True)
 class DynamicSetting:
     """The defaults are meant to be left alone; `tune` may find better ones for a platform.
+
+    Raises
+    ------
+    BadInputError
+        If a value lies outside its `BOUNDS`.
 
     Attributes
     ----------
@@ -66,3 +94,9 @@ class DynamicSetting:
     probe_ns: int = 30 * SECOND_NS
     probe_bytes_per_s: float = 50_000.0
     record_ns: int = HOUR_NS
+
+    def __post_init__(self) -> None:
+        for name, (low, high) in BOUNDS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise BadInputError(name, f"must lie in {low:g}..{high:g}", value)
