@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from router_core.errors import BadInputError
 from router_core.units import SECOND_NS
-from strategies.dynamic.setting import DynamicSetting
+from strategies.dynamic.setting import BOUNDS, DynamicSetting
 from traces.atomic import written_whole
 
 SCHEMA: Final = 1
@@ -87,7 +87,11 @@ def setting_of(parameters: Mapping[str, float], base: DynamicSetting | None = No
     try:
         return DynamicSetting(**values)
     except BadInputError as error:
-        raise BadInputError(f"{TABLE}.{error.place}", error.rule, error.value) from None
+        low, high = BOUNDS[error.place]
+        unit = SECOND_NS if error.place.endswith(_NS) else 1
+        rule = f"must lie in {low / unit:g}..{high / unit:g}"
+        stated_name = _stated_name(error.place)
+        raise BadInputError(f"{TABLE}.{stated_name}", rule, parameters.get(stated_name)) from None
 
 
 def _setting(data: dict[str, Any]) -> DynamicSetting:

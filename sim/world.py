@@ -27,6 +27,7 @@ from router_core.live_plan import LivePlan
 from router_core.network import Network
 from router_core.plan import Plan
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
+from sim.churn import ChurnMeter
 from sim.data_plane import DataPlane, Outcome, SetStationUp
 from sim.faults import Fault, StationFaults
 from sim.front_end_desk import FrontEndDesk, Holding
@@ -86,6 +87,8 @@ class WorldConfig:
     telemetry : TelemetryConfig
     alarm_ns : int
         From a station's stop or return until monitoring has told front-ends and the brain [ns], > 0.
+    churn_pairs : int
+        Pairs of groups whose ways are compared from plan to plan (`sim.churn`); 0: none, as asking takes time.
     """
 
     slot_ns: int = 5 * MINUTE_NS
@@ -93,9 +96,10 @@ class WorldConfig:
     drain_ns: int = 24 * HOUR_NS
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     alarm_ns: int = SECOND_NS
+    churn_pairs: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.slot_ns, self.background_ns, self.alarm_ns) <= 0 or self.drain_ns < 0:
+        if min(self.slot_ns, self.background_ns, self.alarm_ns) <= 0 or min(self.drain_ns, self.churn_pairs) < 0:
             raise ValueError(f"the world's rhythms must be positive: {self}")
 
 
@@ -122,6 +126,8 @@ class Record:
         The brain's log.
     policies : PolicyTable or None
         What the brain kept of its policies; None: nothing.
+    churn : float
+        What share of its exchanges a pair sent another way, from plan to plan (`ChurnMeter.moved`).
     """
 
     exchanges: Exchanges
@@ -133,6 +139,7 @@ class Record:
     lines: LineHistory
     decisions: tuple[Decision, ...]
     policies: PolicyTable | None
+    churn: float = 0.0
 
 
 class World:
@@ -190,6 +197,7 @@ class World:
         self._known_up = np.ones(network.station_count, dtype=np.bool_)
         self._decisions: list[Decision] = []
         self._policies = PolicyRecorder(network)
+        self._churn = ChurnMeter(network, self._config.churn_pairs)
 
     def run(self, batches: Iterator[Exchanges]) -> Record:
         """Replay the trace's batches, which come in order of submission, until all is delivered or time is up.
@@ -218,6 +226,7 @@ class World:
             self._monitor.history(),
             tuple(self._decisions),
             self._policies.table(),
+            self._churn.moved,
         )
 
     def _advance(self) -> int:
@@ -319,6 +328,7 @@ class World:
             match command:
                 case SetPlan(plan, reroute):
                     self._plan = plan
+                    self._churn.observe(plan)
                     self._apply_plan(reroute=reroute)
                 case SetHandling(handling):
                     self._desk.set_handling(handling)

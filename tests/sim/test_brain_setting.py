@@ -45,7 +45,7 @@ def test_times_are_seconds_in_files() -> None:
         ('schema = 1\n[dynamic]\nbusy = "0.5"', "dynamic.busy"),
         ("schema = 1\n[dynamic]\nbusy = 1.01", "dynamic.busy"),
         ("schema = 1\n[dynamic]\npairs_max = 1.5", "dynamic.pairs_max"),
-        ("schema = 1\n[dynamic]\nprobe_s = 0", "dynamic.probe_ns"),
+        ("schema = 1\n[dynamic]\nprobe_s = 0", "dynamic.probe_s"),
         ("schema = ", "file"),
         ("schema = 1\n[dynamic]\nbusy = \udc80", "file"),
     ],
