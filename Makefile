@@ -95,7 +95,7 @@ check: $(VENV)/.dev-installed
 
 lock: $(VENV)/.dev-installed
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --output-file requirements.lock pyproject.toml
-	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --extra dev --constraint requirements.lock \
+	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --extra dev --extra spark --extra docs --constraint requirements.lock \
 	    --output-file requirements-dev.lock pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --extra bench --constraint requirements-dev.lock \
 	    --output-file requirements-bench.lock pyproject.toml
