@@ -58,6 +58,10 @@ class Ledger:
             )
         self.waiting.appendleft(index)
 
+    def was_lost(self, index: int) -> bool:
+        """Return whether a worker died of the item, or beside it."""
+        return self._deaths[index] > 0
+
     def suspect(self, index: int) -> bool:
         """Return whether one more death refuses the item, so that it had better work alone."""
         return self._deaths[index] == DEATHS_MAX - 1

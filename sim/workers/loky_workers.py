@@ -23,7 +23,7 @@ from joblib.externals.loky.process_executor import ProcessPoolExecutor  # type: 
 
 from sim.workers.ledger import Ledger
 from sim.workers.news import Mailbox
-from sim.workers.work import ONE_THREAD, work
+from sim.workers.work import WORKER_ENVIRONMENT, work
 from sim.workers.workers import ItemT, OnDone, OnNews, ResultT
 
 
@@ -104,7 +104,7 @@ class LokyWorkers:
         with _interrupts_held_back():
             if self._executor is None:
                 self._executor = ProcessPoolExecutor(
-                    self._size, initializer=_settle, initargs=(os.getpid(),), env=ONE_THREAD
+                    self._size, initializer=_settle, initargs=(os.getpid(),), env=WORKER_ENVIRONMENT
                 )
             try:
                 future: Future[Any] = self._executor.submit(work, f, index, ledger.items[index], post)

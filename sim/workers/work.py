@@ -12,8 +12,9 @@ from router_core.errors import ExchangeRouterError
 from sim.workers.news import Post, listened_to
 
 # Libraries would start a thread a core in each of the workers, and sums of BLAS depend on the number of threads.
+# Warnings of which the parent makes errors are its own affair.
 _THREADS: Final = ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMBA")
-ONE_THREAD: Final = {f"{library}_NUM_THREADS": "1" for library in _THREADS}
+WORKER_ENVIRONMENT: Final = {f"{library}_NUM_THREADS": "1" for library in _THREADS} | {"PYTHONWARNINGS": ""}
 
 
 @dataclass(frozen=True)

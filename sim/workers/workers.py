@@ -88,5 +88,10 @@ def open_workers(text: str | None) -> Iterator[Workers]:
 
             with LokyWorkers(processes) as loky:
                 yield loky
+        case "spark" if detail.strip():
+            from sim.workers.spark_workers import SparkWorkers  # noqa: PLC0415
+
+            with SparkWorkers(detail) as spark:
+                yield spark
         case _:
             raise BadInputError(PLACE, FORMS, text)
