@@ -63,6 +63,29 @@ class Background:
             result[self.line_profile == index] = level
         return np.minimum(result * self.line_scale, FRACTION_MAX)
 
+    @property
+    def conference_scale(self) -> NDArray[np.float64]:
+        """Factor on the share that a conference takes of each line, (L,)."""
+        return np.ones(len(self.line_profile))
+
+
+@dataclass(frozen=True, eq=False)
+class RescaledBackground(Background):
+    """A background on lines whose rate was changed: what others take stays what it was in Mbit/s.
+
+    Attributes
+    ----------
+    rate_factor : float64 (L,)
+        Rate of each line against the one that `profiles` speak of, > 0; `line_scale` is divided by it already.
+    """
+
+    rate_factor: NDArray[np.float64]
+
+    @property
+    def conference_scale(self) -> NDArray[np.float64]:
+        """Factor on the share that a conference takes of each line, (L,)."""
+        return np.asarray(1.0 / self.rate_factor)
+
 
 def no_background(line_count: int) -> Background:
     """Return a background in which the lines belong to the exchange alone."""

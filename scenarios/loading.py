@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from router_core.errors import BadInputError
 from router_core.platform import Platform
+from scenarios.changes import changed
 from scenarios.composition import build_composition
 from scenarios.explicit import build_explicit
 from scenarios.levels import build_levels
@@ -41,20 +42,24 @@ def titles(name_or_path: str) -> tuple[str, str]:
     return head.title_en, head.title_zh
 
 
-def load(name_or_path: str) -> Platform:
+def load(name_or_path: str, changes: Sequence[str] = ()) -> Platform:
     """Return the platform of a bundled scenario or of a TOML file.
 
     Parameters
     ----------
     name_or_path : str
         One of `names()`, or the path of a TOML file.
+    changes : sequence of str
+        Changes of it, such as ``demand x1.2``, made in this order (`scenarios.changes`); the platform then is a
+        `ChangedPlatform`, unless they come to nothing.
 
     Raises
     ------
     BadInputError
         For the first thing that is wrong, naming file, key path, rule and value; nothing is built then.
     """
-    return _built(read_document(name_or_path))
+    platform = _built(read_document(name_or_path))
+    return changed(platform, changes) if changes else platform
 
 
 def _built(document: Document) -> Platform:

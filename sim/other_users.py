@@ -46,6 +46,7 @@ class OtherUsers:
         profiles = background.profiles
         index = background.line_profile[lines]
         self._jitter = np.array([profile.jitter for profile in profiles])[index] if profiles else np.zeros(0)
+        self._conference_scale = background.conference_scale[lines]
         self._deviation = self._noise.standard_normal(len(lines)) * self._jitter
         self._conference: dict[tuple[str, int], tuple[int, int] | None] = {}
         self.fraction = np.zeros(network.line_count)
@@ -74,4 +75,6 @@ class OtherUsers:
             hours = self._conference[key]
             if hours is not None and hours[0] <= hour < hours[1]:
                 extra[index] = profile.conference_fraction
-        return np.asarray(extra[self._background.line_profile[self._lines]]) if len(extra) else np.zeros(0)
+        if len(extra) == 0:
+            return np.zeros(0)
+        return np.asarray(extra[self._background.line_profile[self._lines]] * self._conference_scale)

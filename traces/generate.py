@@ -15,12 +15,14 @@ from router_core.calendar import day_of
 from router_core.demand_model import SIZE_QUANTILES
 from router_core.errors import BadInputError
 from router_core.exchanges import NO_DEADLINE, NO_LABEL, Exchanges
-from router_core.platform import Platform
+from router_core.platform import ChangedPlatform, Platform, unchanged
 from router_core.randomness import stream
 from router_core.units import DURATION_NS_MAX, HOUR_NS, MINUTE_NS
 from router_core.vocabulary import TaskKind
+from traces.changed_flows import FlowPart
 from traces.demand import type_day_means
 from traces.schema import TraceInfo, local_time, trace_info
+from traces.shares import HourShares
 from traces.surge_flows import Surge, plan_surges
 from traces.surges import SurgeSpec
 from traces.tides import HOURS
@@ -109,7 +111,9 @@ class TraceGenerator:
     def _sources(self) -> list[_Source]:
         workload = self.workload
         types = workload.platform.demand.types
-        standing: list[_Source] = [_Standing(workload, kind, self.seed) for kind in range(len(types))]
+        standing: list[_Source] = [
+            _Standing(workload, part, kind, self.seed) for part in workload.parts for kind in range(len(types))
+        ]
         first = len(workload.flows)
         for index, surge in enumerate(self.surges):
             standing.append(_Extra(surge, index, first, self.seed))
@@ -141,7 +145,7 @@ class TraceGenerator:
             "size_factor": calibration.factor,
             "peak_utilisation": round(calibration.utilisation, 9),
             "peak_hour": calibration.hour,
-            "peak_station": platform.network.station_name[calibration.station],
+            "peak_station": unchanged(platform).network.station_name[calibration.station],
             "mean_bytes": {
                 kind.name: round(float(mean), 3)
                 for kind, mean in zip(platform.demand.types, calibration.mean_bytes, strict=True)
@@ -149,6 +153,8 @@ class TraceGenerator:
             "surges": [surge.describe() for surge in self.surges],
             "provisional_years": sorted(year for year in provisional if day_of(date(year, 1, 1)).provisional),
         }
+        if isinstance(platform, ChangedPlatform):
+            provenance["changes"] = list(platform.changes)
         return trace_info(
             platform,
             start=self.start,
@@ -273,19 +279,27 @@ class _Streams:
 
 
 class _Standing:
-    """Exchanges of one type of demand: Poisson, by the shares of its flows in the hour."""
+    """Exchanges of one type of demand: Poisson, by the shares of its flows in the hour.
 
-    def __init__(self, workload: Workload, kind: int, seed: int) -> None:
+    What a change adds is drawn from a stream of its own, and so is what it takes away: the rest stays as it was.
+    """
+
+    def __init__(self, workload: Workload, part: FlowPart, kind: int, seed: int) -> None:
+        types = workload.platform.demand.types
         self._workload = workload
         self._kind = kind
-        self._type = workload.platform.demand.types[kind]
+        self._type = types[kind]
         self._first = workload.flows.rows(kind).start
-        self._streams = _Streams(seed, f"type {self._type.name}")
+        self._shares = HourShares(types, part.flows)
+        self._kept = part.kept[kind]
+        name = f"type {self._type.name}"
+        self._streams = _Streams(seed, name if part.name is None else f"{part.name} {name}")
+        self._leaving = _Streams(seed, f"leaving {name}")
 
     def draw(self, hour_start: datetime) -> _Part:
         random = self._streams.of(hour_start)
         day = day_of(hour_start.date())
-        shares = self._workload.shares.of(self._kind, hour_start.hour, day.working)
+        shares = self._shares.of(self._kind, hour_start.hour, day.working)
         cumulative = np.cumsum(shares)
         mean = type_day_means(self._workload, day.date)[self._kind] * cumulative[-1]
         count = int(random.poisson(mean))
@@ -295,12 +309,16 @@ class _Standing:
             offset_ns = random.integers(0, HOUR_NS, count)
         else:
             first, runs = runs_in_hour(
-                self._workload.shares.phase_ns(self._kind, day.working)[flow], self._type.period_ns, hour_start.hour
+                self._shares.phase_ns(self._kind, day.working)[flow], self._type.period_ns, hour_start.hour
             )
             run = (random.random(count) * runs).astype(np.int64)
             offset_ns = first + run * self._type.period_ns - hour_start.hour * HOUR_NS
             offset_ns += random.integers(0, granule_ns(self._type.period_ns), count)
-        return _Part(offset_ns, flow + self._first, _draw_sizes(random, count))
+        part = _Part(offset_ns, flow + self._first, _draw_sizes(random, count))
+        if self._kept == 1.0:
+            return part
+        stays = self._leaving.of(hour_start).random(count) < self._kept
+        return _Part(part.offset_ns[stays], part.row[stays], part.size[stays])
 
 
 class _Extra:

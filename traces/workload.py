@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
-from router_core.platform import Platform
+from router_core.platform import Platform, unchanged
 from traces.calibrate import Calibration, calibrate
+from traces.changed_flows import FlowPart, changed_flows
 from traces.flows import Flows, build_flows
 from traces.shares import HourShares
 
@@ -26,11 +27,14 @@ class Workload:
     ----------
     platform : Platform
     flows : Flows
+        On a changed platform the weights of a type sum to how much more of it there is than in the scenario.
     shares : HourShares
+    parts : tuple of FlowPart
+        What `flows` are the sum of, each drawn by itself: what the scenario has, and what changes add.
     calibration : Calibration
-        At `exchanges_per_day` and load 1.
+        At `exchanges_per_day` and load 1, of the scenario without changes: else growth would shrink the sizes.
     exchanges_per_day : int
-        Of a plain working day at load 1.
+        Of a plain working day at load 1, without changes.
     load : float
         Factor on every mean number of exchanges.
     """
@@ -38,6 +42,7 @@ class Workload:
     platform: Platform
     flows: Flows
     shares: HourShares
+    parts: tuple[FlowPart, ...]
     calibration: Calibration
     exchanges_per_day: int
     load: float
@@ -49,7 +54,7 @@ class Workload:
 
     @property
     def mean_per_day(self) -> float:
-        """Mean number of exchanges of a plain working day at this load."""
+        """Mean number of exchanges of a plain working day at this load, without changes."""
         return self.exchanges_per_day * self.load
 
 
@@ -78,6 +83,8 @@ def build_workload(platform: Platform, exchanges_per_day: int | None = None, loa
         raise BadInputError("load", f"must be above 0 and at most {LOAD_MAX:g}", load)
     if not platform.demand.types:
         raise BadInputError("demand.types", "a scenario needs at least one type to generate a trace", 0)
-    flows = build_flows(platform)
-    shares = HourShares(platform.demand.types, flows)
-    return Workload(platform, flows, shares, calibrate(platform, shares, exchanges_per_day), exchanges_per_day, load)
+    base, types = unchanged(platform), platform.demand.types
+    own = build_flows(base)
+    calibration = calibrate(base, HourShares(types, own), exchanges_per_day)
+    flows, parts = changed_flows(platform, own)
+    return Workload(platform, flows, HourShares(types, flows), parts, calibration, exchanges_per_day, load)
