@@ -12,7 +12,7 @@ from router_core.engine import Engine, Run
 from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
 from router_core.network import Network
-from router_core.plan import Plan
+from router_core.plan import Choice, Plan, Trunk, route
 from router_core.transport import Transport
 from router_core.vocabulary import StationRole
 from sim.data_plane import (
@@ -26,11 +26,12 @@ from sim.data_plane import (
 )
 from sim.particle_checks import ParticleCheck
 from sim.plane_checks import check_batch, check_command
-from sim.ways import Ways, ways
+from sim.ways import checked_choice
 from strategies.brain import SendParticles, SetPlan
 
 # Between two stretches of so many events signals are looked at: a stretch takes some hundredths of a second.
 EVENTS_A_STRETCH: Final = 500_000
+NO_PLACE: Final = -1
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -70,6 +71,8 @@ class CompiledPlane:
         self._sent = 0
         self._plan: Plan | None = None
         self._places: dict[tuple[int, ...], int] = {}
+        # Of each pair the trunks it had last and where they stand: plans of one brain differ by their weights alone.
+        self._places_of: dict[int, tuple[tuple[Trunk, ...], list[int]]] = {}
         self._last_ns = 0
 
     def submit(self, batch: Exchanges) -> None:
@@ -116,11 +119,11 @@ class CompiledPlane:
                     # All ways first: a plan that is refused leaves the old one in force.
                     # By endpoints, so that of several pairs without a lawful way all planes name the same one.
                     under_way = sorted(engine.under_way(), key=itemgetter(1, 2)) if reroute else []
-                    found = [(pair, ways(self._network, plan, source, target)) for pair, source, target in under_way]
+                    found = [(*ends, self._choice(*ends, plan)) for ends in under_way]
                     self._plan = plan
                     engine.forget_ways()
-                    for pair, its_ways in found:
-                        self._bind(pair, its_ways)
+                    for pair, source, target, choice in found:
+                        self._bind(pair, source, target, choice)
                     if reroute:
                         engine.reroute()
                 case SetStationService(station, fixed_ns, ps_per_byte):
@@ -198,25 +201,34 @@ class CompiledPlane:
         """Give pairs their ways: the one that is wanted now, which comes first, and those wanted soon."""
         for position, (pair, source, target) in enumerate(wanted):
             try:
-                self._bind(pair, ways(self._network, self._plan, source, target))
+                self._bind(pair, source, target, self._choice(pair, source, target, self._plan))
             except BadInputError:
                 if position == 0:
                     raise
                 # Not yet wanted: it is asked for again when it is, unless another is found wrong before.
                 return
 
-    def _bind(self, pair: int, found: Ways | None) -> None:
+    def _choice(self, pair: int, source: int, target: int, plan: Plan | None) -> Choice | None:
+        """Ask a plan for a pair's ways, and check what is new of them."""
+        known = self._places_of.get(pair)
+        return checked_choice(self._network, plan, source, target, known and known[0])
+
+    def _bind(self, pair: int, source: int, target: int, choice: Choice | None) -> None:
         """Give a pair of endpoints its ways under the plan in force; what has no weight is never taken."""
-        taken = (
-            []
-            if found is None
-            else [
-                (self._place(stations), weight)
-                for stations, weight in zip(found.routes, found.choice.weights, strict=True)
-                if weight
-            ]
+        if choice is None:
+            self._engine.bind(pair, [], [])
+            return
+        known = self._places_of.get(pair)
+        if known is None or known[0] is not choice.trunks:
+            known = self._places_of[pair] = (choice.trunks, [NO_PLACE] * len(choice.trunks))
+        trunks, places = known
+        taken = [position for position, weight in enumerate(choice.weights) if weight]
+        for position in taken:
+            if places[position] == NO_PLACE:
+                places[position] = self._place(route(self._network, source, target, trunks[position]))
+        self._engine.bind(
+            pair, [places[position] for position in taken], [choice.weights[position] for position in taken]
         )
-        self._engine.bind(pair, [place for place, _ in taken], [weight for _, weight in taken])
 
     def _place(self, stations: tuple[int, ...]) -> int:
         if stations not in self._places:

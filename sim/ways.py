@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from router_core.errors import BadInputError
 from router_core.network import Network
-from router_core.plan import Choice, Plan, choice_between, route
+from router_core.plan import Choice, Plan, Trunk, choice_between, route
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,23 @@ class Ways:
 
 
 def ways(network: Network, plan: Plan | None, source: int, target: int) -> Ways | None:
-    """Return the ways from one endpoint to another, `None` if there is no plan or it has none.
+    """Return the ways from one endpoint to another; parameters and errors are those of `checked_choice`."""
+    choice = checked_choice(network, plan, source, target)
+    if choice is None:
+        return None
+    return Ways(choice, tuple(route(network, source, target, trunk) for trunk in choice.trunks))
+
+
+def checked_choice(
+    network: Network, plan: Plan | None, source: int, target: int, known: tuple[Trunk, ...] | None = None
+) -> Choice | None:
+    """Return the choice of one endpoint's ways to another, `None` if there is no plan or it has none.
+
+    Parameters
+    ----------
+    network, plan, source, target
+    known : tuple of Trunk, optional
+        Those of this pair that were found right before: the very same ones are not looked at again.
 
     Raises
     ------
@@ -35,7 +51,8 @@ def ways(network: Network, plan: Plan | None, source: int, target: int) -> Ways 
     weights = choice.weights
     if len(weights) != len(choice.trunks) or not weights or min(weights) < 0 or not 0 < sum(weights) < 2**62:
         raise BadInputError(f"{place}.weights", "must be one a trunk, none negative, with a positive sum", weights)
-    routes = []
+    if choice.trunks is known:
+        return choice
     stations = network.station_count
     for position, trunk in enumerate(choice.trunks):
         for end, home, name in ((source, trunk.first, "first"), (target, trunk.last, "last")):
@@ -46,5 +63,4 @@ def ways(network: Network, plan: Plan | None, source: int, target: int) -> Ways 
             wrong = next(station for station in trunk.stations if not 0 <= station < stations)
             rule = f"must be a station, 0..{stations - 1}"
             raise BadInputError(f"{place}.trunks[{position}].stations", rule, wrong)
-        routes.append(route(network, source, target, trunk))
-    return Ways(choice, tuple(routes))
+    return choice
