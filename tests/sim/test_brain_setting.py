@@ -1,5 +1,6 @@
 """Setting files: a round trip, defaults, and every kind of wrong file in one line."""
 
+import re
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -62,3 +63,18 @@ def test_a_wrong_file_is_named(text: str, place: str, tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="must be a TOML file that can be read"):
         read_setting(tmp_path / "none.toml")
+
+
+def test_the_page_tells_every_default_and_range() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "setting-format.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (\S+ \| \S+) \|", page, re.M))
+    shown = {name: value.replace(",", "").replace("10^12", "1000000000000") for name, value in rows.items()}
+    defaults = stated(DynamicSetting())
+    for field in fields(DynamicSetting):
+        low, high = BOUNDS[field.name]
+        unit = 1_000_000_000 if field.name.endswith("_ns") else 1
+        name = field.name.removesuffix("_ns") + "_s" if unit > 1 else field.name
+        default, span = shown.pop(name).split(" | ")
+        assert float(default) == defaults[name]
+        assert [float(one) for one in span.split("..")] == [low / unit, high / unit]
+    assert not shown
