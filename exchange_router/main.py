@@ -49,6 +49,11 @@ COMMANDS: Final = {
         "rehearse",
         "Replay a trace behind the real server and agents, and compare.  经由真实服务与代理回放并对比。",
     ),
+    "tune": Place(
+        "tune_command",
+        "tune_brain",
+        "Search over a brain's parameters by replay; the winner is a setting file.  以回放搜索策略参数。",
+    ),
     "report": Place(
         "report_command", "report", "Remake the HTML report from stored results.  由已存结果重新生成 HTML 报告。"
     ),
