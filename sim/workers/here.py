@@ -22,8 +22,12 @@ class HereWorkers:
         on_news: OnNews | None = None,
     ) -> list[ResultT]:
         """Apply; see `Workers`."""
+        # Sums of BLAS depend on the number of its threads, and workers elsewhere have one. Only what is loaded can be
+        # limited: numpy and scipy bring a BLAS each.
+        import numpy.linalg  # noqa: F401, PLC0415
+        import scipy.linalg  # noqa: F401, PLC0415
+
         results = []
-        # Sums of BLAS depend on the number of its threads, and workers elsewhere have one.
         with threadpool_limits(limits=1):
             for index, item in enumerate(items):
                 with listened_to(None if on_news is None else partial(on_news, index)):

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import Any, Self
 
 from joblib.externals.loky import cpu_count  # type: ignore[import-untyped]
-from joblib.externals.loky.backend import resource_tracker  # type: ignore[import-untyped]
 from joblib.externals.loky.process_executor import ProcessPoolExecutor  # type: ignore[import-untyped]
 
 from sim.workers.ledger import Ledger
@@ -138,7 +138,7 @@ def _interrupts_held_back() -> Iterator[None]:
     A terminal interrupts all processes of a command. Those started here inherit that the signal is held back, and leave
     it to their parent.
     """
-    resource_tracker.ensure_running()  # its start would let signals through
+    resource_tracker.ensure_running()  # loky has it started, and its start would let signals through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -75,7 +75,9 @@ class Mailbox:
         self._done: deque[Any] = deque()
 
     def __enter__(self) -> Self:
-        self._folder = TemporaryDirectory(prefix="er-")
+        # An address may have 107 characters, and a user's folder for what is temporary may be deep.
+        place = gettempdir() if len(gettempdir()) <= 80 else "/tmp"
+        self._folder = TemporaryDirectory(prefix="er-", dir=place)
         self.address = str(Path(self._folder.name) / "post")
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(self.address)

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 LOOPBACK: Final = "127.0.0.1"
 _END_S: Final = 20.0
+# Java only hands chunks about here; the time it takes to start counts more than how fast it might become.
+FRUGAL_JAVA: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
 @contextmanager
@@ -52,9 +55,12 @@ def spark_driver(master: str) -> Iterator[SparkContext]:
     if shutil.which("java", path=_java_path()) is None:
         rule = "needs Java 17 or later: install a JRE (openjdk-17-jre-headless), or set JAVA_HOME"
         raise BadInputError(PLACE, rule, text)
+    if pyspark.SparkContext._active_spark_context is not None:
+        raise BadInputError(PLACE, "a process can have one Spark driver at a time", text)
     with TemporaryDirectory(prefix="er-spark-", ignore_cleanup_errors=True) as folder, _put_back():
         log = Path(folder) / "log"
         os.environ["SPARK_WORKER_DIR"] = folder
+        os.environ.setdefault("SPARK_SUBMIT_OPTS", FRUGAL_JAVA)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         if _on_this_machine(master):
             os.environ["SPARK_LOCAL_IP"] = LOOPBACK
@@ -65,11 +71,14 @@ def spark_driver(master: str) -> Iterator[SparkContext]:
                 # Interrupts of the terminal are for this process alone, so all of Spark gets a session of its own.
                 quiet = {"stdout": noise, "stderr": subprocess.STDOUT, "start_new_session": True}
                 gateway = launch_gateway(popen_kwargs=quiet)  # type: ignore[no-untyped-call]
-            with _handler_kept():
+            with _handler_kept(), warnings.catch_warnings():
+                # It loads helpers for tests, which remark on a library that nobody here uses through it.
+                warnings.filterwarnings("ignore", message="PySpark does not yet fully support")
                 context = pyspark.SparkContext(gateway=gateway, conf=_conf(master, folder))
         except Exception as error:
+            reason = _reason(error, log)  # Java is asked for it, so before it ends
             _end(context, gateway)
-            raise BadInputError(PLACE, f"Spark cannot start: {_reason(error, log)}", text) from None
+            raise BadInputError(PLACE, f"Spark cannot start: {reason}", text) from None
         except BaseException:
             _end(context, gateway)
             raise
@@ -96,8 +105,10 @@ def _conf(master: str, folder: str) -> Any:
     conf.set("spark.ui.showConsoleProgress", "false")
     conf.set("spark.local.dir", folder)
     conf.set("spark.driver.maxResultSize", "0")
+    conf.setIfMissing("spark.executor.extraJavaOptions", FRUGAL_JAVA)
     # The seam tries again itself, by the item and with one rule for all masters.
     conf.set("spark.task.maxFailures", "1")
+    conf.set("spark.python.task.killTimeout", "0s")  # what is cancelled has nobody who waits for it
     if _on_this_machine(master):
         conf.set("spark.driver.host", LOOPBACK)
         conf.set("spark.driver.bindAddress", LOOPBACK)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,6 +26,7 @@ CHUNK_S: Final = 1.0
 # Chunks that wait in Spark itself: its executors need not wait for this process.
 JOBS_PER_CORE: Final = 2
 JOBS_MAX: Final = 1024
+CANCEL_S: Final = 10.0
 
 
 class SparkWorkers:
@@ -79,6 +80,7 @@ class SparkWorkers:
         except BaseException:
             with suppress(Exception):  # whatever became of Spark, the first error is the one to tell
                 self._spark.cancelAllJobs()
+                wait(running, CANCEL_S)
             raise
         return ledger.results()
 
