@@ -27,6 +27,7 @@ from sim.clairvoyant import clairvoyant
 from sim.decision_log import write_decisions
 from sim.fault_file import read_faults
 from sim.faults import Fault
+from sim.mode_table import write_modes
 from sim.plan_table import PlanTable, plan_table
 from sim.policy_folder import write_policies
 from sim.replay import DATA_PLANES, DEFAULT_DATA_PLANE, Replay
@@ -279,6 +280,7 @@ def _store(out: Path, platform: Platform, run: Run, results: dict[str, Replay], 
             write_station_slots(draft, name, [result.stations])
             write_pairs(draft, name, result.pairs)
             write_lines(draft, name, result.lines)
+            write_modes(draft, name, result.modes)
             write_decisions(draft, name, result.decisions)
             write_policies(draft, name, result.policies)
             if plan is not None and name in LEARNED:

@@ -16,6 +16,7 @@ from sim.completion import Completion, completion
 from sim.data_plane import DataPlane
 from sim.faults import Fault
 from sim.metrics import summary
+from sim.mode_table import ModeTable, mode_table
 from sim.pairs import pairs
 from sim.policy_table import PolicyTable
 from sim.reference_plane import ReferencePlane
@@ -43,12 +44,13 @@ DEFAULT_DATA_PLANE: Final = next(iter(DATA_PLANES))
 
 @dataclass(frozen=True, eq=False)
 class Replay:
-    """What one brain made of a trace, what its telemetry told of the lines' other users, and what it decided."""
+    """What one brain made of a trace, what telemetry told of the lines' other users, what was asked, and decided."""
 
     metrics: BrainMetrics
     stations: StationSlots
     pairs: PairTable
     lines: LineHistory
+    modes: ModeTable
     decisions: tuple[Decision, ...]
     policies: PolicyTable | None
 
@@ -75,6 +77,7 @@ def replay(
         record.series.rows,
         pairs(network, record.exchanges, done),
         record.lines,
+        mode_table(record.exchanges, network.node_count),
         record.decisions,
         record.policies,
     )

@@ -8,6 +8,7 @@ A result folder holds, for one trace replayed under one or more brains::
     <brain>/stations.parquet   utilisation, queue, services, spills and failures of each station in each slot
     <brain>/pairs.parquet      completion times of each pair of endpoints
     <brain>/lines.parquet      what other users took of each line in each hour, as telemetry told it
+    <brain>/modes.parquet      bytes of each endpoint in each hour by delivery mode and class (`sim.mode_table`)
     <brain>/plan.json          what was planned, slot by slot: only of brains that carry out a prepared plan
     <brain>/decisions.parquet  what was decided, when and why (`sim.decision_log`): only of brains that log any
     <brain>/policy/            which ways each pair had and what was known of them (`sim.policy_table`), only of brains
