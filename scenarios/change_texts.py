@@ -32,6 +32,7 @@ _KINDS: Final = {
     "front-ends": _Kind(False, "x+", Fraction(1)),
     "counties": _Kind(False, "+", Fraction(0)),
     "lines": _Kind(None, "x", Fraction(0), above=True),
+    "others": _Kind(False, "x", Fraction(0), above=True),
     "servers": _Kind(None, "x+", Fraction(0), above=True),
     "pool": _Kind(True, "x+", Fraction(0)),
     "pools": _Kind(False, "x+", Fraction(0)),
@@ -45,7 +46,8 @@ class Change:
     Attributes
     ----------
     what : str
-        ``demand``, ``front-ends``, ``counties``, ``lines``, ``servers``, ``pool`` or ``pools``.
+        ``demand``, ``front-ends``, ``counties``, ``lines``, ``others``,
+        ``servers``, ``pool`` or ``pools``.
     place : str or None
         What follows the colon.
     factor : Fraction or None

@@ -74,6 +74,7 @@ class _Draft:
         self._rate = [_ONE] * (platform.network.line_count // 2)
         self._servers = [Fraction(int(count)) for count in platform.network.station_servers]
         self._pools = [Fraction(pool.servers) for pool in platform.network.pools]
+        self._others = _ONE
         self._demand = [_ONE] * len(platform.demand.types)
         self._copies: list[tuple[Copy, ...]] = []
         self._made: list[str] = []
@@ -85,6 +86,7 @@ class _Draft:
             "front-ends": self._of_front_ends,
             "counties": self._of_counties,
             "lines": self._of_lines,
+            "others": self._of_others,
             "servers": self._of_servers,
             "pool": self._of_pools,
             "pools": self._of_pools,
@@ -185,6 +187,11 @@ class _Draft:
         for cable in chosen:
             self._rate[cable] = change.of(self._rate[cable])
 
+    def _of_others(self, change: Change) -> None:
+        if (self._background.line_profile < 0).all():
+            raise change.refused("this scenario's lines have no other users")
+        self._others = change.of(self._others)
+
     def _of_servers(self, change: Change) -> None:
         network, place = self._network, change.place
         centres = network.nodes_of(NodeKind.CENTRE)
@@ -197,10 +204,11 @@ class _Draft:
                 raise change.refused("this scenario has no centres of that level", place)
         else:
             node = network.node_index.get(place)
-            if node is None or node not in centres:
-                raise change.refused(f"must name a centre, or a level: one of {', '.join(levels[1:])}", place)
+            if node is None:
+                raise change.refused(f"must name a node, or a level of centres: one of {', '.join(levels[1:])}", place)
             chosen = np.array([node])
-        for station in network.node_process_station[chosen].tolist():
+        process = network.node_process_station[chosen]
+        for station in np.where(process == NO_STATION, network.node_station[chosen], process).tolist():
             self._servers[station] = change.of(self._servers[station])
 
     def _of_pools(self, change: Change) -> None:
@@ -234,11 +242,12 @@ class _Draft:
             and not faster
             and counts == network.station_servers.tolist()
             and tuple(pools) == network.pools
-            and all(factor == 1 for factor in self._demand)
+            and all(factor == 1 for factor in (*self._demand, self._others))
         ):
             return base
         background = self._background
-        if faster:
+        rate /= float(self._others)
+        if (rate != 1).any():
             background = RescaledBackground(
                 background.profiles,
                 background.line_profile,

@@ -127,7 +127,7 @@ def _load(
             rates[2:, hour][scaling == index] = rate
     work = np.zeros((1 + len(scaling), HOURS, network.station_count))
     nothing = np.zeros(len(source))
-    for part in _parts(network.node_group[source]):
+    for part in parts_by_source(network.node_group[source]):
         incidence = Incidence(network, EqualCostPlan(network), source[part], target[part])
         for hour in range(HOURS):
             work[0, hour] += incidence.work(rates[0, hour, part], rates[1, hour, part])
@@ -140,7 +140,7 @@ def _load(
     return work[0], work[1:]
 
 
-def _parts(group: NDArray[np.int32]) -> Iterator[NDArray[np.intp]]:
+def parts_by_source(group: NDArray[np.int32]) -> Iterator[NDArray[np.intp]]:
     """Cut pairs into parts of a few source groups: a plan keeps a tree for each, too many for a whole nation."""
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))

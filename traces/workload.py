@@ -57,6 +57,12 @@ class Workload:
         """Mean number of exchanges of a plain working day at this load, without changes."""
         return self.exchanges_per_day * self.load
 
+    @property
+    def type_growth(self) -> NDArray[np.float64]:
+        """How much more of each type there is than in the scenario without changes, (K,)."""
+        flows = self.flows
+        return np.array([flows.weight[flows.rows(kind)].sum() for kind in range(len(flows.type_start) - 1)])
+
 
 def build_workload(platform: Platform, exchanges_per_day: int | None = None, load: float = 1.0) -> Workload:
     """Draw the flows of a platform and calibrate its sizes.
