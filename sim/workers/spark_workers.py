@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
@@ -44,8 +45,9 @@ class SparkWorkers:
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            self._spark = opening.enter_context(spark_driver(self._master))
             self._threads = opening.enter_context(ThreadPoolExecutor(JOBS_MAX, "spark-job"))
+            self._spark = opening.enter_context(spark_driver(self._master))
+            self._cores = self._spark.defaultParallelism
             self._open = opening.pop_all()
         return self
 
@@ -69,24 +71,30 @@ class SparkWorkers:
             with Mailbox(on_news) as mailbox:
                 post = None if on_news is None else mailbox.address
                 while ledger.waiting or running:
-                    cores = self._spark.defaultParallelism
-                    while ledger.waiting and len(running) < min(JOBS_MAX, JOBS_PER_CORE * cores):
-                        chunk = _next_chunk(ledger, pace.chunk(len(ledger.waiting), cores))
+                    while ledger.waiting and len(running) < min(JOBS_MAX, JOBS_PER_CORE * self._cores):
+                        chunk = _next_chunk(ledger, pace.chunk(len(ledger.waiting), self._cores))
                         future = self._threads.submit(self._job, _payload(f, [(i, items[i]) for i in chunk], post))
                         running[future] = chunk
                         future.add_done_callback(mailbox.put)
                     for future in mailbox.wait():
                         _enter(ledger, pace, running.pop(future), future)
         except BaseException:
-            with suppress(Exception):  # whatever became of Spark, the first error is the one to tell
-                self._spark.cancelAllJobs()
-                wait(running, CANCEL_S)
+            self._cancel(list(running))
             raise
         return ledger.results()
 
     def _job(self, payload: bytes) -> bytes:
+        # Java is asked by these threads alone: an interrupt of the main one must not come between question and answer.
         found: list[bytes] = self._spark.parallelize([payload], 1).map(work_through).collect()
+        self._cores = self._spark.defaultParallelism  # executors come and go
         return found[0]
+
+    def _cancel(self, running: list[Future[bytes]]) -> None:
+        """End what runs, again and again: a job whose thread has not reached Spark yet is not known there."""
+        until = time.monotonic() + CANCEL_S
+        with suppress(Exception):  # whatever became of Spark, the first error is the one to tell
+            while wait(running, 0.1).not_done and time.monotonic() < until:
+                self._spark.cancelAllJobs()
 
 
 class _Pace:

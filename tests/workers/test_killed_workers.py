@@ -21,11 +21,16 @@ SPARK = "spark:local-cluster[2,1,1024]"
 HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 
 
+def needs(text: str) -> None:
+    if text.startswith("spark"):
+        pytest.importorskip("pyspark", reason="PySpark is not installed")
+        if shutil.which("java") is None:
+            pytest.skip("Java is not installed")
+
+
 @pytest.fixture(scope="module")
 def spark():
-    pytest.importorskip("pyspark", reason="PySpark is not installed")
-    if shutil.which("java") is None:
-        pytest.skip("Java is not installed")
+    needs(SPARK)
     with open_workers(SPARK) as opened:
         yield opened
 
@@ -134,6 +139,15 @@ def started(text: str, seconds: float, folder: Path) -> subprocess.Popen[str]:
     return running
 
 
+def ended(running: subprocess.Popen[str]) -> str:
+    """What the process said on stderr; it must end by itself."""
+    try:
+        return running.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        return "it went on and on: " + running.communicate()[1]
+
+
 def all_ended(those: set[int], within_s: float) -> bool:
     until = time.monotonic() + within_s
     while time.monotonic() < until:
@@ -152,35 +166,41 @@ def _lives(process: int) -> bool:
 
 def test_a_whole_life_says_nothing(tmp_path):
     running = started("2", 0.1, tmp_path)
-    _, said = running.communicate(timeout=60)
+    said = ended(running)
     assert (running.returncode, said) == (0, "")
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupt_from_the_terminal_ends_all_quietly(tmp_path):
-    running = started("2", 600, tmp_path)
+LIVES = pytest.mark.parametrize(("text", "below_at_least"), [("2", 3), ("spark:local[2]", 2)])
+
+
+@LIVES
+def test_an_interrupt_from_the_terminal_ends_all_quietly(text, below_at_least, tmp_path):
+    needs(text)
+    running = started(text, 600, tmp_path)
     below = set(children(running.pid))
-    assert len(below) >= 3, "two workers, and who counts their locks"
+    assert len(below) >= below_at_least, "two workers, and who counts their locks; Java, and its Python"
     os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    said = ended(running)
     assert said.count("Traceback") == 1, said
     assert said.endswith("KeyboardInterrupt\n"), said
     assert all_ended(below, 5)
     assert not list(tmp_path.iterdir())
 
 
-def test_workers_end_when_their_parent_is_killed(tmp_path):
-    running = started("2", 600, tmp_path)
+@LIVES
+def test_workers_end_when_their_parent_is_killed(text, below_at_least, tmp_path):
+    needs(text)
+    running = started(text, 600, tmp_path)
     below = set(children(running.pid))
+    assert len(below) >= below_at_least
     running.kill()
     running.communicate()
-    assert all_ended(below, 10)
+    assert all_ended(below, 20)
 
 
 def test_a_master_that_is_none_is_refused_with_spark_s_reason(monkeypatch):
-    pytest.importorskip("pyspark", reason="PySpark is not installed")
-    if shutil.which("java") is None:
-        pytest.skip("Java is not installed")
+    needs("spark:nonsense")
     with (
         pytest.raises(BadInputError, match=r"--workers: Spark cannot start: .*Could not parse Master") as caught,
         open_workers("spark:nonsense"),
@@ -243,13 +263,11 @@ def test_spark_listens_on_loopback_alone(spark):
 
 
 def test_spark_comes_and_goes_without_a_trace(tmp_path):
-    pytest.importorskip("pyspark", reason="PySpark is not installed")
-    if shutil.which("java") is None:
-        pytest.skip("Java is not installed")
+    needs("spark:local[2]")
     running = started("spark:local[2]", 0.1, tmp_path)
     below = set(children(running.pid))
     assert any("java" in line for _, line in children(running.pid).values())
-    _, said = running.communicate(timeout=120)
+    said = ended(running)
     assert (running.returncode, said) == (0, "")
     assert not list(tmp_path.iterdir())
     assert all_ended(below, 5)
