@@ -207,8 +207,8 @@ def update(  # type: ignore[no-untyped-def]  # noqa: PLR0912 - one pass over wha
     rows are made anew from the others. Then shorter ones, one by one: where one gives a better way to its head, all
     ways of that row are tried over it (Murchland; Ramalingam and Reps, J. Algorithms 21 (1996), for both ideas).
 
-    Further parameters
-    ------------------
+    Other Parameters
+    ----------------
     number : int64 (C,)
         Lines that change; of one named twice the last cost stands.
     new_cost : int64 (C,)

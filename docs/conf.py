@@ -1,0 +1,61 @@
+"""The documentation site: Sphinx, MyST and furo, built without the network (`make docs`)."""
+
+import os
+import sys
+from pathlib import Path
+
+# Kernels are documented as the plain functions that they are written as.
+os.environ["NUMBA_DISABLE_JIT"] = "1"
+os.environ["EXCHANGE_ROUTER_LANG"] = "en"
+sys.path.insert(0, str(Path(__file__).parent / "site"))
+
+project = "exchange-router"
+author = "the exchange-router authors"
+html_title = "exchange-router"
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "exact_names",
+    "help_text",
+    "room_pages",
+    "search_words",
+    "two_languages",
+]
+exclude_patterns = ["site"]
+# `-t guide` leaves the API reference out, which takes most of the time: what tests build.
+if tags.has("guide"):  # noqa: F821 - Sphinx gives it
+    exclude_patterns += ["api/[!i]*"]
+    suppress_warnings = ["toc.empty_glob"]
+source_suffix = {".md": "markdown"}
+
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence"]
+myst_heading_anchors = 4
+
+autodoc_default_options = {"members": True, "exclude-members": "model_config", "member-order": "bysource"}
+autodoc_typehints = "signature"
+autodoc_use_type_comments = False
+autodoc_typehints_format = "short"
+toc_object_entries = False
+python_use_unqualified_type_names = True
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+# `name` in a docstring is code, as in all other texts of this project.
+default_role = "code"
+add_module_names = False
+maximum_signature_line_length = 100
+
+smartquotes = False
+html_theme = "furo"
+html_static_path = ["site/static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_show_copyright = False
+html_last_updated_fmt = None
+html_search_language = "en-zh"
+html_theme_options = {"top_of_page_buttons": [], "footer_icons": []}
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
