@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -18,7 +16,6 @@ import scenarios
 from exchange_router import console, provenance
 from exchange_router.options import AsJson, Scenario, Seed
 from exchange_router.replay_tables import replay_tables
-from exchange_router.side_by_side import side_by_side
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from router_core.units import SECOND_NS
@@ -45,6 +42,7 @@ from sim.result_folder import (
 )
 from sim.results import Provenance, Run, ScenarioTitle, network_table
 from sim.telemetry import TelemetryConfig
+from sim.workers import open_workers, tell
 from sim.world import WorldConfig
 from strategies.brain import Brain
 from strategies.dynamic.setting import DynamicSetting
@@ -233,17 +231,11 @@ def _plan_of(path: Path, platform: Platform, start: datetime, span_ns: int) -> P
 def _replay_all(jobs: list[Job], processes: int | None) -> list[Replay]:
     """Run the jobs, side by side where there are cores; the order of results is that of the jobs."""
     workers = min(len(jobs), processes or os.cpu_count() or 1)
-    with console.bars() as bars:
-
-        def tell(index: int, done: float) -> None:
-            bars.update(jobs[index].brain, done)
-
-        if workers > 1:
-            return side_by_side(_work, jobs, workers, tell)
-        return [_work(job, partial(tell, index)) for index, job in enumerate(jobs)]
+    with console.bars() as bars, open_workers(str(workers) if workers > 1 else "here") as crew:
+        return crew.map(_work, jobs, on_news=lambda index, done: bars.update(jobs[index].brain, done))
 
 
-def _work(job: Job, on_progress: Callable[[float], None]) -> Replay:
+def _work(job: Job) -> Replay:
     return replay_trace(
         job.platform,
         job.trace,
@@ -252,7 +244,7 @@ def _work(job: Job, on_progress: Callable[[float], None]) -> Replay:
         data_plane=job.data_plane,
         config=job.config,
         faults=job.faults,
-        on_progress=on_progress,
+        on_progress=tell,
     )
 
 
