@@ -100,7 +100,7 @@ class Journal:
                 raise BadInputError(name, rule, asked.get(name), str(self._path.parent))
 
     def _write(self, line: dict[str, Any]) -> None:
-        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         self._file.write(text.encode() + b"\n")
         self._file.flush()  # a killed process loses nothing that is the system's already
 
