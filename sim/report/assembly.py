@@ -19,8 +19,9 @@ FRAME: Final = ("texts.js", "format.js", "parts.js", "look.js", "frame.js")
 SCRIPTS: Final = {
     "replay": (*FRAME, "week_chart.js", "charts.js", "map.js", "decisions.js", "page.js"),
     "brain": (*FRAME, "week_chart.js", "brain_texts.js", "brain_charts.js", "brain_page.js"),
+    "study": (*FRAME, "study_texts.js", "value_forms.js", "block_facts.js", "block_table.js", "study_page.js"),
 }
-FIRST: Final = {"replay": "verdict", "brain": "classes"}
+FIRST: Final = {"replay": "verdict", "brain": "classes", "study": "verdict"}
 HERE: Final = Path(__file__).parent
 
 
