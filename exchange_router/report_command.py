@@ -14,10 +14,14 @@ from sim.report import build
 
 def report(
     folder: Annotated[Path, typer.Argument(help="Result folder of a replay.  回放结果目录。")],
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Another result folder of the same network, to compare with.  用于对比的另一结果目录。"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Remake the HTML report from stored results.  由已存结果重新生成 HTML 报告。"""
-    path = build(folder)
+    path = build(folder, against)
     rows = [
         (console.text("report", "报告"), str(path)),
         (console.text("size", "大小"), console.size(path.stat().st_size)),

@@ -15,9 +15,10 @@ from traces.atomic import written_whole
 
 REPORT_FILE: Final = "report.html"
 # Pages by name: the file of their sections, what they draw with, the section that comes first.
-FRAME: Final = ("texts.js", "format.js", "parts.js", "look.js", "frame.js")
+FRAME: Final = ("texts.js", "format.js", "parts.js", "look.js", "frame.js", "canvas_map.js")
+MAP: Final = ("shared_time.js", "map.js", "map_view.js")
 SCRIPTS: Final = {
-    "replay": (*FRAME, "week_chart.js", "charts.js", "map.js", "decisions.js", "page.js"),
+    "replay": (*FRAME, "packing.js", "replay_state.js", "week_chart.js", "charts.js", *MAP, "decisions.js", "page.js"),
     "brain": (*FRAME, "week_chart.js", "brain_texts.js", "brain_charts.js", "brain_page.js"),
     "study": (*FRAME, "study_texts.js", "value_forms.js", "block_facts.js", "block_table.js", "study_page.js"),
 }
@@ -25,13 +26,15 @@ FIRST: Final = {"replay": "verdict", "brain": "classes", "study": "verdict"}
 HERE: Final = Path(__file__).parent
 
 
-def build(folder: str | Path) -> Path:
+def build(folder: str | Path, against: str | Path | None = None) -> Path:
     """Write the report of a result folder into it.
 
     Parameters
     ----------
     folder : path
         A result folder (`sim.results`).
+    against : path, optional
+        Another result folder, of the same network and with slots of the same length, with which the map compares.
 
     Returns
     -------
@@ -41,10 +44,10 @@ def build(folder: str | Path) -> Path:
     Raises
     ------
     BadInputError
-        If a result is missing or breaks a rule; an older report is then left as it was.
+        If a result is missing or breaks a rule, or the two do not fit together; an older report is then left as it was.
     """
     path = Path(folder) / REPORT_FILE
-    write_page(path, "replay", report_facts(Path(folder)))
+    write_page(path, "replay", report_facts(Path(folder), None if against is None else Path(against)))
     return path
 
 

@@ -11,6 +11,7 @@
 //            tip(item)       an element for the pointer's tooltip and for a pin
 //            say(item)       one line for those who hear the page; it goes into a live region
 //            label()         what the map is, for those who hear the page
+//            paper           optional: { width, height } in print
 //            onPin(item)     optional: an item was pinned, or null
 //            onView()        optional: the view has changed
 //            rank(kind)      optional: items of a kind, the ones that matter first, for the keys N and P
@@ -30,7 +31,8 @@
 
 const NOTHING = 255;
 const ZOOM_MAX = 60;
-const DISC_SHOWN = 30; // pixels of a site's disc from which its nodes are drawn
+const DISC_SHOWN = 30; // pixels of a site's disc from which its nodes are drawn, and
+const NEAR = 1.8; // the zoom from which any are
 const DISC_NAMED = 150;
 const BOTH_WAYS = 2.2; // zoom from which a line's two directions are drawn side by side
 const SITE_RADIUS = [6, 8.5, 5.6, 3.4];
@@ -205,7 +207,7 @@ function canvasMap(host, data, options) {
   function inView([px, py], margin) { return px > -margin && py > -margin && px < size.width + margin && py < size.height + margin; }
   function opened(site, through) {
     const disc = discOf(site, through);
-    return disc >= DISC_SHOWN && shape.members[site].length > 0 && inView(sitePlace(site, through), disc + 20);
+    return view.scale >= NEAR && disc >= DISC_SHOWN && shape.members[site].length > 0 && inView(sitePlace(site, through), disc + 20);
   }
   function siteOf(end) { return end < 0 ? -1 - end : nodes[end].site; }
   function symbolRadius(site, through) {
@@ -271,7 +273,7 @@ function canvasMap(host, data, options) {
       under.stroke();
     };
     const widthOf = (at) => (at === NOTHING ? 1 : ramp[at].width);
-    const toneOf = (at) => colour(at === NOTHING ? "grid" : ramp[at].colour);
+    const toneOf = (at) => colour(at === NOTHING ? "nothing" : ramp[at].colour);
     [NOTHING, ...order].forEach((at, lane) => stroke(twigLanes[lane], 0.75 * Math.min(2.4, widthOf(at)), toneOf(at), (twig) => {
       const [ax, ay] = endPlace(twigs[twig].a, through);
       const [bx, by] = endPlace(twigs[twig].b, through);
@@ -347,7 +349,8 @@ function canvasMap(host, data, options) {
     placed = [];
     const taken = [];
     const family = getComputedStyle(document.body).fontFamily;
-    const free = (box) => taken.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
+    const free = (box, among) => among.every((other) => box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
+    const points = [];
     const put = (item, place, radius, fontSize, weight, tone) => {
       if (!inView(place, 0)) return;
       const words = options.name(item);
@@ -357,22 +360,24 @@ function canvasMap(host, data, options) {
       const [px, py] = place;
       const gap = radius + 4;
       const high = fontSize * 1.15;
-      const spots = [[px + gap, py - high / 2], [px - gap - width, py - high / 2], [px - width / 2, py + gap - 1], [px - width / 2, py - gap - high + 1]];
-      for (const [left, top] of spots) {
-        const box = [left - 2, top - 1, left + width + 2, top + high + 1];
-        if (box[0] < 1 || box[1] < 1 || box[2] > size.width - 1 || box[3] > size.height - 1 || !free(box)) continue;
-        taken.push(box);
-        placed.push({ item, words, font, tone, x: left, y: top + high / 2 });
-        return;
-      }
+      const up = py - gap - high + 2;
+      const down = py + gap - 2;
+      const spots = [[px + gap, py - high / 2], [px - gap - width, py - high / 2], [px - width / 2, down], [px - width / 2, up],
+        [px + 0.7 * gap, up + 3], [px + 0.7 * gap, down - 3], [px - 0.7 * gap - width, up + 3], [px - 0.7 * gap - width, down - 3]];
+      const boxes = spots.map(([left, top]) => [left - 2, top, left + width + 2, top + high])
+        .filter((box) => box[0] >= 1 && box[1] >= 1 && box[2] <= size.width - 1 && box[3] <= size.height - 1 && free(box, taken));
+      // Names of the upper levels rather cover a point of the lowest than stay away.
+      const box = boxes.find((one) => free(one, points)) ?? (item.kind === "site" && sites[item.index].level < 3 ? boxes[0] : undefined);
+      if (!box) return;
+      taken.push(box);
+      placed.push({ item, words, font, tone, x: box[0] + 2, y: box[1] + high / 2 });
     };
     const shown = sites.map((_, site) => site).filter((site) => sites.length <= 300 || view.scale > 2 || sites[site].level < 2);
     shown.sort((one, other) => sites[one].level - sites[other].level || one - other);
-    const upper = shown.filter((site) => sites[site].level < 3);
     for (const site of shown) {
       const [px, py] = sitePlace(site, through);
-      const radius = symbolRadius(site, through) + 1;
-      if (sites[site].level < 3 || upper.length < 40) taken.push([px - radius, py - radius, px + radius, py + radius]);
+      const radius = symbolRadius(site, through);
+      (sites[site].level < 3 ? taken : points).push([px - radius, py - radius, px + radius, py + radius]);
     }
     for (const site of shown) {
       const { level } = sites[site];
@@ -604,6 +609,12 @@ function canvasMap(host, data, options) {
     if (first) { redraw(); return; }
     ask("under", ...(hovered || focused || fixed ? ["over"] : []));
   }
+  // Paper is narrower than the screen and always light.
+  addEventListener("beforeprint", () => {
+    document.documentElement.classList.add("printing");
+    resize(options.paper ?? { width: Math.min(680, size.width), height: size.height });
+  });
+  addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); resize(); });
   new ResizeObserver(() => { if (!paper && (host.clientWidth !== size.width || host.clientHeight !== size.height)) resize(); }).observe(host);
   resize();
   return { show, redraw, resize, zoom, home, pan, pin, step, hit, place, view: () => ({ ...view }), pinned: () => fixed, canvas: layers[0] };

@@ -149,8 +149,11 @@ function drawDecisions() {
   const holder = byId("chart-decisions");
   holder.style.height = `${146 + 30 * kindsPresent().length}px`;
   if (!document.documentElement.classList.contains("printing")) charts.get("chart-decisions")?.resize();
-  const chart = draw("chart-decisions", decisionOption(), text("decisions.describe", BRAINS[state.log].name));
   fill("decision-legend", stroke(text("decisions.submitted"), "var(--muted)"));
+  draw("chart-decisions", decisionOption, text("decisions.describe", BRAINS[state.log].name), decisionsDrawn);
+}
+function decisionsDrawn(chart) {
+  timed(chart);
   chart.off("click");
   chart.on("click", ({ data }) => {
     Object.assign(state, { kind: data.kind, sinceMs: momentOf(data.step * logOf().slots_per_step * FACTS.slot_ns), page: 0 });
@@ -158,13 +161,13 @@ function drawDecisions() {
     logTable();
   });
   chart.off("datazoom");
-  chart.on("datazoom", () => { const { start, end } = chart.getOption().dataZoom[0]; state.logZoom = { start, end }; });
+  chart.on("datazoom", () => { const { start, end } = chart.getOption().dataZoom[0]; state.logZoom = { start, end }; moveCursors(); });
 }
 function zoomLog(factor) {
   const middle = (state.logZoom.start + state.logZoom.end) / 2;
   const half = Math.min(50, Math.max(1, (state.logZoom.end - state.logZoom.start) / 2 * factor));
   const start = Math.max(0, Math.min(100 - 2 * half, middle - half));
-  charts.get("chart-decisions").dispatchAction({ type: "dataZoom", dataZoomIndex: 0, start, end: start + 2 * half });
+  charts.get("chart-decisions")?.dispatchAction({ type: "dataZoom", dataZoomIndex: 0, start, end: start + 2 * half });
 }
 function listenDecisions() {
   const turn = (by) => () => { state.page += by; logTable(); };

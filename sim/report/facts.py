@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from router_core.units import HOUR_NS
-from router_core.vocabulary import Level, Mode, StationRole
+from router_core.vocabulary import Mode, StationRole
 from sim.decision_log import read_decisions
+from sim.mode_table import read_modes
+from sim.report.against import Rival, read_rival, rival_facts
 from sim.report.decision_facts import decision_words, log_facts
-from sim.report.province_map import ProvinceMap, province_map
+from sim.report.map_facts import map_facts, mode_facts, reportable_map
 from sim.report.slot_loads import (
     QUEUE_STEPS_MAX,
     SlotLoads,
-    map_slots_per_step,
     queues,
     slot_loads,
     steps_for,
@@ -32,15 +31,18 @@ SLOWEST_PAIRS: Final = 12
 TAIL_POINTS_MAX: Final = 400
 
 
-def report_facts(folder: Path) -> dict[str, Any]:
-    """Read a result folder and return the facts of its report; raises `BadInputError` if something is wrong there."""
+def report_facts(folder: Path, against: Path | None = None) -> dict[str, Any]:
+    """Read a result folder, and another to compare it with, and return the facts of the report.
+
+    Raises `BadInputError` if something is wrong there, or if the two do not fit together.
+    """
     run = read_run(folder)
     network = read_network(folder)
     metrics = [read_metrics(folder, brain, network) for brain in run.brains]
-    slots = max([1, *(-(-max(of.ended_ns, of.span_ns) // run.slot_ns) for of in metrics)])
+    rival: Rival | None = None if against is None else read_rival(against, run, network, folder)
+    slots = max([1, *(-(-max(of.ended_ns, of.span_ns) // run.slot_ns) for of in metrics), rival.slots if rival else 1])
     stations = len(network.stations.name)
-    province = province_map(network)
-    map_step = map_slots_per_step(province.row_count, slots, len(run.brains))
+    province, map_step = reportable_map(network, slots, len(run.brains) + (len(rival.metrics) if rival else 0))
     window = max(1, min(slots, round(HOUR_NS / run.slot_ns)))
     loads = [
         slot_loads(province, read_station_slots(folder, brain, slots, stations), slots, map_step, window)
@@ -72,7 +74,9 @@ def report_facts(folder: Path) -> dict[str, Any]:
             for of, load, log in zip(metrics, loads, logs, strict=True)
         ],
         "decision_words": decision_words() if any(logs) else None,
-        "map": _map_facts(province, loads, map_step),
+        "map": map_facts(province, loads, map_step),
+        "asked": mode_facts(province, read_modes(folder, run.brains[0], len(network.nodes.name))),
+        "against": None if rival is None else rival_facts(rival, province, slots, map_step, window),
         "bars": _bar_facts(network, loads, window * run.slot_ns),
         "queues": {
             "slots_per_step": queue_step,
@@ -139,36 +143,6 @@ def _thinned(latency_ns: list[int], share_above: list[float]) -> dict[str, list[
         "latency_ns": [latency for latency, _ in kept],
         "share_above": [float(f"{share:.6g}") for _, share in kept],
     }
-
-
-def _map_facts(province: ProvinceMap, loads: list[SlotLoads], slots_per_step: int) -> dict[str, Any]:
-    levels = [word(level) for level in Level]
-    carriers = sorted({edge.carrier for edge in province.edges if edge.carrier is not None})
-    return {
-        "slots_per_step": slots_per_step,
-        "levels": levels,
-        "carriers": carriers,
-        "sites": [
-            [site.x, site.y, levels.index(site.level), site.name, site.label_zh, site.kind, site.nodes]
-            for site in province.sites
-        ],
-        "edges": [
-            [
-                edge.a,
-                edge.b,
-                -1 if edge.carrier is None else carriers.index(edge.carrier),
-                round(edge.there_mbps, 3),
-                round(edge.back_mbps, 3),
-            ]
-            for edge in province.edges
-        ],
-        # Row-major, one byte a value: percent of each row of `ProvinceMap.station_row` in each step.
-        "percent": [_base64(load.percent) for load in loads],
-    }
-
-
-def _base64(values: NDArray[np.uint8]) -> str:
-    return b64encode(values.tobytes()).decode("ascii")
 
 
 def _bar_facts(network: NetworkTable, loads: list[SlotLoads], window_ns: int) -> dict[str, Any]:

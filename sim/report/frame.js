@@ -1,5 +1,15 @@
 // What every page has around its sections: title, contents, languages, provenance; and when it is drawn anew.
 
+// Light or dark as the reader's system has it, until the reader chooses.
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+let scheme = null;
+function applyScheme() {
+  const now = scheme ?? (darkness.matches ? "dark" : "light");
+  document.documentElement.dataset.scheme = now;
+  for (const button of document.querySelectorAll("[data-scheme-choice]")) button.setAttribute("aria-pressed", String(button.dataset.schemeChoice === now));
+}
+applyScheme();
+
 function readersLanguage() { return navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en"; }
 function frameTexts(sections) {
   document.documentElement.lang = LOCALES[state.language];
@@ -27,7 +37,10 @@ function frameListen(first, render, drawCharts, paper) {
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => { state.language = button.dataset.language; render(); });
   }
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
+  darkness.addEventListener("change", () => { applyScheme(); render(); });
+  for (const button of document.querySelectorAll("[data-scheme-choice]")) {
+    button.addEventListener("click", () => { scheme = button.dataset.schemeChoice; applyScheme(); render(); });
+  }
   let waiting = 0;
   let width = byId(first).clientWidth;
   const resized = () => {
@@ -40,6 +53,7 @@ function frameListen(first, render, drawCharts, paper) {
   // Paper is narrower than the screen and always light: charts are drawn anew for it, and scaled to what the page gives.
   const printing = (on) => () => {
     document.documentElement.classList.toggle("printing", on);
+    if (on) for (const id of [...unseen.keys()]) build(id);
     for (const [id, chart] of charts) chart.resize(on ? { width: 680, height: byId(id).clientHeight, ...paper[id] } : undefined);
     drawCharts();
   };

@@ -1,13 +1,33 @@
 // How every chart looks and is drawn: frames, axes, tooltips.
 
 const charts = new Map();
-function draw(id, option, description) {
+const unseen = new Map();
+const AHEAD = 400; // pixels below and above the window within which charts are drawn already
+
+// A chart is drawn when it comes into view: `option` may be a function, which is asked for then. `after` gets the chart.
+function draw(id, option, description, after) {
   const holder = byId(id);
-  if (!charts.has(id)) charts.set(id, echarts.init(holder, null, { renderer: "canvas" }));
-  const chart = charts.get(id);
-  chart.setOption({ ...common(), ...option }, { notMerge: true });
   holder.setAttribute("aria-label", description);
-  return chart;
+  unseen.set(id, { option, after });
+  if (near(holder)) build(id);
+  else watcher.observe(holder);
+}
+function near(holder) {
+  if (document.documentElement.classList.contains("printing")) return true;
+  const { top, bottom, width } = holder.getBoundingClientRect();
+  return width > 0 && bottom > -AHEAD && top < innerHeight + AHEAD;
+}
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) if (isIntersecting && unseen.has(target.id)) build(target.id);
+}, { rootMargin: `${AHEAD}px` });
+function build(id) {
+  const { option, after } = unseen.get(id);
+  unseen.delete(id);
+  watcher.unobserve(byId(id));
+  if (!charts.has(id)) charts.set(id, echarts.init(byId(id), null, { renderer: "canvas" }));
+  const chart = charts.get(id);
+  chart.setOption({ ...common(), ...(typeof option === "function" ? option() : option) }, { notMerge: true });
+  after?.(chart);
 }
 function sizeOf(id) {
   const chart = charts.get(id);

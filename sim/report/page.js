@@ -1,24 +1,4 @@
-// The page of a replay: its state, its tables, and what happens when the reader chooses something.
-
-const FACTS = JSON.parse(byId("facts").textContent);
-const BRAINS = FACTS.brains;
-const START_MS = Date.parse(`${FACTS.run.start}Z`);
-const LONG = FACTS.slots * FACTS.slot_ns > 30 * 3600e9;
-const MAP = {};
-const PERCENTILES = [["p50", "p50_ns"], ["p95", "p95_ns"], ["p99", "p99_ns"], ["p99.9", "p999_ns"]];
-const STEERED = BRAINS.filter((brain) => brain.withheld || brain.pools.length);
-const HELD = BRAINS.some((brain) => brain.withheld);
-const LENT = BRAINS.some((brain) => brain.pools.length);
-const PREPARED = STEERED.length > 0 || FACTS.plan !== null;
-const LOGGED = BRAINS.filter((brain) => brain.log);
-const SECTIONS = ["verdict", "map", "tides", ...(LOGGED.length ? ["decisions"] : []), "tails", "stations", "pairs", ...(PREPARED ? ["prepared"] : []), "ledger", "provenance"];
-const PAPER = { "chart-map": { width: 430, height: 540 } };
-const state = {
-  language: readersLanguage(),
-  brain: 0, step: 0, carrier: "all", mode: "all", zoom: { start: 0, end: 100 }, playing: null,
-  measure: "peak_mean", pool: "all",
-  log: Math.max(0, BRAINS.findIndex((brain) => brain.log)), kind: "all", find: "", sinceMs: null, page: 0, logZoom: { start: 0, end: 100 },
-};
+// The page of a replay: its tables, and what happens when the reader chooses something.
 
 function share(part, whole) { return whole ? percent(part / whole) : percent(0); }
 function modesPresent() { return FACTS.modes.filter((mode) => BRAINS.some((brain) => brain.completion.by_mode[mode]?.count)); }
@@ -68,7 +48,7 @@ function findings() {
       said.push(text("find.tail", { ...names, other: duration(other.p99_ns), base: duration(all.p99_ns), delta: change && text(change.lower ? "lower" : "higher", change.by) }));
     }
     if (other.deadline_total) said.push(text("find.missed", { ...names, other: missed(other), base: missed(all) }));
-    const crowded = (index) => duration(MAP.crowded[index] * FACTS.map.slots_per_step * FACTS.slot_ns);
+    const crowded = (index) => duration(FACTS.map.crowded[index] * FACTS.map.slots_per_step * FACTS.slot_ns);
     if (FACTS.map.edges.length) said.push(text("find.load", { ...names, other: crowded(BRAINS.indexOf(brain)), base: crowded(0) }));
     return said;
   });
@@ -86,12 +66,12 @@ function card(brain, index) {
     const cells = PERCENTILES.map(([, field]) => {
       const value = of(brain)?.[field] ?? null;
       const best = value !== null && value === lowest(BRAINS.map((one) => of(one)?.[field]));
-      return { best, tone: tone(index), content: duration(value) };
+      return { best, tone: tone(index), value, content: duration(value) };
     });
     const late = of(brain)?.deadline_missed ?? 0;
     const bestLate = late === lowest(BRAINS.map((one) => of(one)?.deadline_missed));
     const name = key ? text(key) : word("modes", mode);
-    return { cells: [name, ...cells, { best: bestLate, tone: tone(index), content: count(late) }] };
+    return { cells: [name, ...cells, { best: bestLate, tone: tone(index), value: late, content: count(late) }] };
   });
   const columns = [{ name: text("mode"), text: true }, ...PERCENTILES.map(([name]) => ({ name })), { name: text("col.missed") }];
   return element("article", { class: "panel card", tone: tone(index) },
@@ -103,7 +83,7 @@ function card(brain, index) {
         ? text("verdict.missed_of", { share: share(all.deadline_missed, all.deadline_total), total: count(all.deadline_total) }) : text("verdict.no_deadlines")),
       figure(text("verdict.in_flight"), count(brain.counts.in_flight), ofAll(brain.counts.in_flight)),
       figure(text("verdict.refused"), count(brain.counts.refused), ofAll(brain.counts.refused))),
-    element("div", { class: "scroll" }, table(brain.name, columns, rows)));
+    element("div", { class: "scroll" }, table(brain.name, columns, rows, { key: `card-${index}` })));
 }
 
 function completionTable() {
@@ -114,18 +94,18 @@ function completionTable() {
     ...classes.map((name) => [text("class", name), (brain) => brain.completion.by_class[name]])];
   const rows = groups.flatMap(([name, of]) => BRAINS.filter((brain) => of(brain)).map((brain, index) => {
     const it = of(brain);
-    return [index ? "" : name, brain.name, count(it.count), bytes(it.bytes), ...PERCENTILES.map(([, field]) => duration(it[field])),
-      duration(it.max_ns), duration(it.mean_ns), count(it.deadline_total), count(it.deadline_missed)];
+    return [index ? again(name) : name, brain.name, shown(it.count, count), shown(it.bytes, bytes), ...PERCENTILES.map(([, field]) => shown(it[field], duration)),
+      shown(it.max_ns, duration), shown(it.mean_ns, duration), shown(it.deadline_total, count), shown(it.deadline_missed, count)];
   }));
-  fill("completion-table", table(text("tails.table"), columns, rows));
+  fill("completion-table", table(text("tails.table"), columns, rows, { key: "completion" }));
 }
 function stationTable() {
   brainSegments("station-brain");
   const columns = [{ name: text("col.station"), text: true, wide: true }, { name: text("col.peak") }, { name: text("col.mean_use") },
     { name: text("col.waiting") }, { name: text("col.served") }, { name: text("col.bytes") }, { name: text("col.spilled") }, { name: text("col.failed") }];
-  const rows = BRAINS[state.brain].stations.map((row) => [stationLabel(row.label), [percent(row.peak), meter(row.peak, tone(state.brain))],
-    percent(row.mean), count(row.waiting), count(row.served), bytes(row.bytes), count(row.spilled), count(row.failed)].map((content) => ({ content })));
-  fill("station-table", table(text("stations.title"), columns, rows));
+  const rows = BRAINS[state.brain].stations.map((row) => [stationLabel(row.label), { value: row.peak, content: [percent(row.peak), meter(row.peak, tone(state.brain))] },
+    shown(row.mean, percent), shown(row.waiting, count), shown(row.served, count), shown(row.bytes, bytes), shown(row.spilled, count), shown(row.failed, count)]);
+  fill("station-table", table(text("stations.title"), columns, rows, { key: "stations" }));
 }
 function pairTable() {
   brainSegments("pair-brain");
@@ -133,9 +113,9 @@ function pairTable() {
   byId("pair-note").textContent = brain.pair_count ? text("pairs.note", count(brain.pair_count)) : text("pairs.empty");
   const columns = [{ name: text("col.from"), text: true, wide: true }, { name: text("col.to"), text: true, wide: true }, { name: text("col.count") }, { name: text("col.bytes") },
     { name: "p50" }, { name: "p99" }, { name: text("col.max") }, { name: text("col.due") }, { name: text("col.missed") }];
-  const rows = brain.pairs.map(([from, to, delivered, size, p50, p99, longest, due, late]) => [named(...from), named(...to), count(delivered), bytes(size),
-    duration(p50), duration(p99), duration(longest), count(due), count(late)]);
-  fill("pair-table", table(text("pairs.title"), columns, rows));
+  const rows = brain.pairs.map(([from, to, delivered, size, p50, p99, longest, due, late]) => [named(...from), named(...to), shown(delivered, count), shown(size, bytes),
+    shown(p50, duration), shown(p99, duration), shown(longest, duration), shown(due, count), shown(late, count)]);
+  fill("pair-table", table(text("pairs.title"), columns, rows, { key: "pairs" }));
 }
 function prepared() {
   byId("prepared").hidden = !PREPARED;
@@ -148,27 +128,27 @@ function prepared() {
   const columns = [{ name: text("col.brain"), text: true }, { name: text("col.withheld") }, { name: text("col.withheld_bytes") }, { name: text("col.hold_mean") }, { name: text("col.hold_max") },
     { name: text("col.withheld_peak") }, { name: text("col.lent_peak") }, { name: text("col.lent_hours") }];
   fill("prepared-table", table(text("prepared.table"), columns, BRAINS.map((brain) => {
-    const held = brain.withheld;
+    const { withheld: held } = brain;
     const hours = brain.pools.reduce((sum, pool) => sum + pool.server_ns, 0) / 3600e9;
-    return [brain.name, ...(held ? [count(held.exchanges), bytes(held.bytes), duration(held.mean_ns), duration(held.max_ns), count(held.peak)] : ["–", "–", "–", "–", "–"]),
-      ...(brain.pools.length ? [count(brain.pools.reduce((sum, pool) => sum + pool.peak, 0)), figures(hours)] : ["–", "–"])];
-  })));
+    return [brain.name, shown(held?.exchanges, count), shown(held?.bytes, bytes), shown(held?.mean_ns, duration), shown(held?.max_ns, duration), shown(held?.peak, count),
+      ...(brain.pools.length ? [shown(brain.pools.reduce((sum, pool) => sum + pool.peak, 0), count), shown(hours, figures)] : [null, null])];
+  }), { key: "prepared" }));
 }
 function ledger() {
   const fields = ["submitted", "delivered", "in_flight", "refused"];
-  const columns = [{ name: text("col.brain"), text: true }, { name: "", text: true }, ...fields.map((field) => ({ name: text(`col.${field}`) }))];
-  const rows = BRAINS.flatMap((brain) => [[brain.name, text("ledger.exchanges"), ...fields.map((field) => count(brain.counts[field]))],
-    ["", text("ledger.volume"), ...fields.map((field) => bytes(brain.bytes[field]))]]);
-  fill("ledger-table", table(text("ledger.title"), columns, rows));
+  const columns = [{ name: text("col.brain"), text: true }, { name: text("col.of"), text: true }, ...fields.map((field) => ({ name: text(`col.${field}`) }))];
+  const rows = BRAINS.flatMap((brain) => [[brain.name, text("ledger.exchanges"), ...fields.map((field) => shown(brain.counts[field], count))],
+    [again(brain.name), text("ledger.volume"), ...fields.map((field) => shown(brain.bytes[field], bytes))]]);
+  fill("ledger-table", table(text("ledger.title"), columns, rows, { key: "ledger" }));
   const events = ["retries", "failed", "retrying_peak", "spilled", "held_peak"];
   const happened = [{ name: text("col.brain"), text: true }, ...events.map((event) => ({ name: text(`col.${event}`) }))];
-  fill("chunk-table", table(text("chunks.title"), happened, BRAINS.map((brain) => [brain.name, ...events.map((event) => count(brain.chunks[event]))])));
+  fill("chunk-table", table(text("chunks.title"), happened, BRAINS.map((brain) => [brain.name, ...events.map((event) => shown(brain.chunks[event], count))]), { key: "chunks" }));
   const reasons = [...new Set(BRAINS.flatMap((brain) => Object.keys(brain.refused_by_reason)))].filter((reason) => BRAINS.some((brain) => brain.refused_by_reason[reason]));
   const heading = element("h3", { class: "sub" }, text("refusals.title"));
   if (!reasons.length) { fill("refusals", heading, element("p", { class: "note" }, text("refusals.none"))); return; }
   const byReason = [{ name: text("col.reason"), text: true, wide: true }, ...BRAINS.map((brain) => ({ name: brain.name }))];
   fill("refusals", heading, element("div", { class: "panel scroll" }, table(text("refusals.title"), byReason,
-    reasons.map((reason) => [word("reasons", reason), ...BRAINS.map((brain) => count(brain.refused_by_reason[reason] ?? 0))]))));
+    reasons.map((reason) => [word("reasons", reason), ...BRAINS.map((brain) => shown(brain.refused_by_reason[reason] ?? 0, count))]), { key: "refusals" })));
 }
 function provenance() {
   const of = FACTS.run.provenance;
@@ -182,11 +162,25 @@ function provenance() {
 
 function mapControls() {
   brainSegments("map-brain");
+  const layers = ["load", "queue", ...(FACTS.asked ? ["share"] : []), ...(MAP.runs.length > 1 ? ["change"] : [])];
+  segments("map-layer", text("map.layer"), layers.map((value) => ({ value, name: text(`map.layer.${value}`) })), state.layer, (layer) => chooseLayer({ layer }));
+  byId("map-asked-control").hidden = state.layer !== "share";
+  byId("map-rival-control").hidden = state.layer !== "change";
+  if (state.layer === "share") {
+    const choices = [...FACTS.asked.modes.map(([name]) => ({ value: `modes/${name}`, name: word("modes", name) })),
+      ...(FACTS.asked.classes.length > 1 ? FACTS.asked.classes.map(([name]) => ({ value: `classes/${name}`, name: text("class", name) })) : [])];
+    segments("map-asked", text("map.asked"), choices, state.asked, (asked) => chooseLayer({ asked }));
+  }
+  if (state.layer === "change") {
+    const rivals = MAP.runs.map((run, value) => ({ value, name: run.name, colour: tone(value) })).filter(({ value }) => value !== state.brain);
+    segments("map-rival", text("map.rival"), rivals, state.rival, (rival) => chooseLayer({ rival }));
+  }
   const carriers = FACTS.map.carriers.map((name, index) => ({ value: index, name }));
   segments("map-carrier", text("map.lines"), [{ value: "all", name: text("map.both") }, ...carriers], state.carrier, (carrier) => {
     state.carrier = carrier;
     mapControls();
     drawMoment();
+    MAP.view?.redraw();
   });
 }
 function tailControls() {
@@ -197,17 +191,17 @@ function tailControls() {
     drawTail();
   });
 }
-function drawTail() { draw("chart-tail", tailOption(), text("tails.describe", state.mode === "all" ? text("all_modes") : word("modes", state.mode))); }
+function drawTail() { draw("chart-tail", tailOption, text("tails.describe", state.mode === "all" ? text("all_modes") : word("modes", state.mode))); }
 function drawCharts() {
   drawMap();
-  draw("chart-tide-count", tideOption("submitted"), text("tides.describe"));
-  draw("chart-tide-bytes", tideOption("bytes"), text("tides.describe"));
+  draw("chart-tide-count", () => tideOption("submitted"), text("tides.describe"), timed);
+  draw("chart-tide-bytes", () => tideOption("bytes"), text("tides.describe"), timed);
   drawTail();
-  draw("chart-stations", stationOption(), text("stations.describe"));
-  draw("chart-queues", queueOption(), text("queues.describe"));
+  draw("chart-stations", stationOption, text("stations.describe"));
+  draw("chart-queues", queueOption, text("queues.describe"), timed);
   if (LOGGED.length) drawDecisions();
-  if (HELD) draw("chart-held", overTimeOption(heldAt), text("prepared.describe", text("prepared.held")));
-  if (LENT) draw("chart-lent", overTimeOption(lentAt), text("prepared.describe", text("prepared.lent")));
+  if (HELD) draw("chart-held", () => overTimeOption(heldAt), text("prepared.describe", text("prepared.held")), timed);
+  if (LENT) draw("chart-lent", () => overTimeOption(lentAt), text("prepared.describe", text("prepared.lent")), timed);
   if (FACTS.plan !== null) drawPlan();
 }
 function render() {
@@ -217,7 +211,9 @@ function render() {
   fill("cards", BRAINS.map(card));
   mapControls();
   mapLegend();
-  momentPanel();
+  againstTable();
+  byId("slot").setAttribute("aria-label", text("map.slider"));
+  byId("map-said").textContent = text("map.hint");
   fill("tide-legend", FACTS.modes.map((mode, index) => swatch(word("modes", mode), `var(--mode-${index})`)),
     BRAINS.map((brain, index) => stroke(text("tides.delivered", brain.name), tone(index), dash(index))));
   decisions();
@@ -236,11 +232,18 @@ function render() {
 
 function chooseBrain(index) {
   state.brain = index;
+  if (state.rival === index) state.rival = index === 0 ? 1 : 0;
   mapControls();
+  mapLegend();
   stationTable();
   pairTable();
   drawMap();
-  momentPanel();
+}
+function chooseLayer(chosen) {
+  Object.assign(state, chosen);
+  mapControls();
+  mapLegend();
+  drawMap();
 }
 function chooseStep(step) {
   state.step = Math.max(0, Math.min(MAP.steps - 1, step));
@@ -252,24 +255,32 @@ function play(on) {
   byId("play").setAttribute("aria-pressed", String(on));
   byId("play").textContent = text(on ? "map.pause" : "map.play");
 }
-function zoomBy(factor) {
-  const middle = (state.zoom.start + state.zoom.end) / 2;
-  const half = Math.min(50, Math.max(2, (state.zoom.end - state.zoom.start) / 2 * factor));
-  const start = Math.max(0, Math.min(100 - 2 * half, middle - half));
-  charts.get("chart-map").dispatchAction({ type: "dataZoom", batch: [0, 1].map((dataZoomIndex) => ({ dataZoomIndex, start, end: start + 2 * half })) });
+function againstTable() {
+  const { against } = FACTS;
+  byId("against").hidden = !against;
+  if (!against) return;
+  byId("against-note").textContent = text("against.note", { run: against.name, date: longDate(Date.parse(`${against.start}Z`)), seed: against.provenance.seed, same: against.provenance.trace_digest === FACTS.run.provenance.trace_digest });
+  const columns = [{ name: text("col.brain"), text: true }, { name: text("against.run"), text: true }, { name: text("col.count") }, ...PERCENTILES.map(([name]) => ({ name })), { name: text("col.max") }, { name: text("col.due") }, { name: text("col.missed") }];
+  const row = (name, run, it) => [name, run, shown(it.count, count), ...PERCENTILES.map(([, field]) => shown(it[field], duration)), shown(it.max_ns, duration), shown(it.deadline_total, count), shown(it.deadline_missed, count)];
+  fill("against-table", table(text("against.title"), columns, [
+    ...BRAINS.map((brain) => row(brain.name, text("against.this"), brain.completion.all)),
+    ...against.brains.map((brain) => row(brain.name, against.name, brain.completion)),
+  ], { key: "against" }));
 }
 function listen() {
   byId("slot").addEventListener("input", (event) => { play(false); chooseStep(Number(event.target.value)); });
   byId("play").addEventListener("click", () => play(!state.playing));
   byId("to-peak").addEventListener("click", () => { play(false); chooseStep(peakStep(state.brain)); });
-  byId("zoom-in").addEventListener("click", () => zoomBy(1 / 1.5));
-  byId("zoom-out").addEventListener("click", () => zoomBy(1.5));
-  byId("zoom-all").addEventListener("click", () => zoomBy(1000));
+  byId("zoom-in").addEventListener("click", () => MAP.view?.zoom(1.5));
+  byId("zoom-out").addEventListener("click", () => MAP.view?.zoom(1 / 1.5));
+  byId("zoom-all").addEventListener("click", () => MAP.view?.home());
   if (LOGGED.length) listenDecisions();
   frameListen(SECTIONS[0], render, drawCharts, PAPER);
 }
 
-prepareMap();
 state.step = peakStep(0);
+state.asked = FACTS.asked ? `modes/${FACTS.asked.modes[0][0]}` : "";
+byId("slot").max = String(MAP.steps - 1);
+openMap();
 render();
 listen();

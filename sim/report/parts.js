@@ -38,18 +38,58 @@ function brainSegments(id) {
   segments(id, text("brain"), choices, state.brain, chooseBrain);
 }
 
-// A column: {name, text: left-aligned, wide: may wrap}. A cell: text, node, or {best, content}.
-function table(caption, columns, rows) {
+// A cell that shows a value in words and is sorted by the value itself.
+function shown(value, format) { return { value: value ?? null, content: value === null || value === undefined ? "–" : format(value) }; }
+// A cell of a group's later rows: the name is there for those who sort, or hear the table.
+function again(name) { return { value: name, content: element("span", { class: "again" }, name) }; }
+
+// A column: {name, text: left-aligned, wide: may wrap, plain: not to be sorted by}. A cell: text, node, or
+// {content, value, best, tone}. Rows are sorted by `value`, or by the cell's text where it has none; what has no value
+// comes last. `key` names the table, so that its order outlives a change of language. With `onSort(order)` the caller
+// sorts and passes `order`, {column, down}; null is the order of `rows`.
+const tableOrders = new Map();
+function table(caption, columns, rows, { key = caption, order, onSort } = {}) {
   const cell = (content, index) => {
     const column = columns[index];
     const kind = [column.text && "text", column.wide && "wide-text", content?.best && "best"].filter(Boolean).join(" ");
     const inner = content?.best ? element("span", {}, content.content) : content?.content ?? content ?? "–";
     const made = element(index === 0 ? "th" : "td", { class: kind || null, scope: index === 0 ? "row" : null, tone: content?.tone }, inner);
-    return made;
+    const value = content?.value !== undefined ? content.value : content === null || content === undefined ? null : made.textContent;
+    return { made, value };
   };
-  return element("table", { "aria-label": caption },
-    element("thead", {}, element("tr", {}, columns.map((column) => element("th", { scope: "col", class: column.text ? "text" : null }, column.name)))),
-    element("tbody", {}, rows.map((row) => element("tr", { class: row.kind }, (row.cells ?? row).map(cell)))));
+  const lines = rows.map((row) => {
+    const cells = (row.cells ?? row).map(cell);
+    return { row: element("tr", { class: row.kind }, cells.map(({ made }) => made)), values: cells.map(({ value }) => value) };
+  });
+  const body = element("tbody", {}, lines.map(({ row }) => row));
+  const sortable = columns.map((column) => Boolean(column.name) && !column.plain && (onSort || rows.length > 1));
+  const heads = columns.map((column, index) => element("th", { scope: "col", class: column.text ? "text" : null }, sortable[index]
+    ? element("button", { type: "button", class: "sort", onclick: () => turn(index) }, element("span", {}, column.name)) : column.name));
+  let current = onSort ? order ?? null : tableOrders.get(key) ?? null;
+  function turn(column) {
+    const first = columns[column].text ? false : true; // figures: the largest first
+    current = current?.column !== column ? { column, down: first } : current.down === first ? { column, down: !first } : null;
+    if (onSort) { onSort(current); return; }
+    tableOrders.set(key, current);
+    apply();
+  }
+  function apply() {
+    heads.forEach((head, index) => { if (sortable[index]) head.setAttribute("aria-sort", current?.column === index ? (current.down ? "descending" : "ascending") : "none"); });
+    body.classList.toggle("sorted", Boolean(current));
+    if (!onSort) body.append(...sortedRows(lines, current, ({ values }) => values[current.column]).map(({ row }) => row));
+  }
+  apply();
+  return element("table", { "aria-label": caption }, element("thead", {}, element("tr", {}, heads)), body);
+}
+// A stable order by value: numbers by size, texts as the language has them.
+function sortedRows(rows, order, valueOf) {
+  if (!order) return rows;
+  const words = new Intl.Collator(LOCALES[state.language], { numeric: true });
+  const compare = (one, other) => (typeof one === "number" && typeof other === "number" ? one - other : words.compare(String(one), String(other)));
+  return rows.map((row) => ({ row, value: valueOf(row) })).sort(({ value: one }, { value: other }) => {
+    if (one === null || other === null) return one === other ? 0 : one === null ? 1 : -1;
+    return order.down ? compare(other, one) : compare(one, other);
+  }).map(({ row }) => row);
 }
 function meter(share, colour) {
   return element("span", { class: "meter", tone: colour, "aria-hidden": "true" }, element("i", { style: { width: `${Math.min(100, 100 * share)}%` } }));

@@ -1,4 +1,4 @@
-"""The map: sites instead of nodes, and between two sites one edge for each carrier."""
+"""The map: sites instead of nodes, and between two sites one edge for each carrier; close by, the nodes themselves."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.vocabulary import Level, NodeKind, StationRole
+from sim.report.map_nodes import NOBODY, MapNode, Surroundings, Twig, surroundings
 from sim.results import NetworkTable, word
 
 # Endpoints hang on their centres and would only hide them: an exchange of 640 front-ends has 56 sites.
@@ -73,32 +74,44 @@ class ProvinceMap:
     sites : tuple of Site, length V
     edges : tuple of Edge, length E
         Ordered by a, b, carrier.
+    nodes : tuple of MapNode, length N
+        What stands around the sites.
+    twigs : tuple of Twig, length T
+        Lines that touch such a node.
+    node_place : dict of int to int
+        Place in `nodes`, or -1 - s for the foremost node of site s, by node index of the network.
     station_row : int32 (S,)
-        Row of a table with 2 E + V rows: first the edges from a to b, then from b to a, then the processing at sites;
-        `NOT_ON_MAP` for a station the map does not show.
+        Row of a table with 2 E + V + N + 2 T rows: the edges from a to b, then from b to a, the foremost nodes of the
+        sites, the nodes around them, the twigs from a to b, then from b to a; `NOT_ON_MAP` for a station that the map
+        does not show.
     """
 
     sites: tuple[Site, ...]
     edges: tuple[Edge, ...]
+    nodes: tuple[MapNode, ...]
+    twigs: tuple[Twig, ...]
+    node_place: dict[int, int]
     station_row: NDArray[np.int32]
 
     @property
     def row_count(self) -> int:
         """Number of rows of the load table."""
-        return 2 * len(self.edges) + len(self.sites)
+        return 2 * len(self.edges) + len(self.sites) + len(self.nodes) + 2 * len(self.twigs)
 
 
-def province_map(network: NetworkTable) -> ProvinceMap:
-    """Aggregate a network to the sites and edges of its map."""
+def province_map(network: NetworkTable, near: bool = True) -> ProvinceMap:
+    """Aggregate a network to the sites and edges of its map.
+
+    Parameters
+    ----------
+    network : NetworkTable
+    near : bool
+        Whether single nodes are on the map too; without, a nation fits into a file.
+    """
     site_of_node, foremost = _sites(network)
     edges, row_of_line = _edges(network, site_of_node)
-    station_row = np.full(len(network.stations.name), NOT_ON_MAP, dtype=np.int32)
-    process, line = word(StationRole.PROCESS), word(StationRole.LINE)
-    for station, (role, owner) in enumerate(zip(network.stations.role, network.stations.owner, strict=True)):
-        if role == line:
-            station_row[station] = row_of_line.get(owner, NOT_ON_MAP)
-        elif role == process and site_of_node[owner] != NOT_ON_MAP:
-            station_row[station] = 2 * len(edges) + site_of_node[owner]
+    around = surroundings(network, site_of_node, foremost, set(row_of_line)) if near else NOBODY
+    station_row = _station_rows(network, len(edges), foremost, row_of_line, around)
     nodes = network.nodes
     xy = _laid_out(np.array([nodes.xy[node] for node in foremost]).reshape(-1, 2), _central(network, foremost))
     sizes = np.bincount([site for site in site_of_node if site != NOT_ON_MAP], minlength=len(foremost))
@@ -114,7 +127,25 @@ def province_map(network: NetworkTable) -> ProvinceMap:
         )
         for site, node in enumerate(foremost)
     )
-    return ProvinceMap(sites, edges, station_row)
+    node_place = around.place_of_node or {node: -1 - site for site, node in enumerate(foremost)}
+    return ProvinceMap(sites, edges, around.nodes, around.twigs, node_place, station_row)
+
+
+def _station_rows(
+    network: NetworkTable, edges: int, foremost: list[int], row_of_line: dict[int, int], around: Surroundings
+) -> NDArray[np.int32]:
+    first_node = 2 * edges + len(foremost)
+    first_twig = first_node + len(around.nodes)
+    row_of_node = {node: 2 * edges + site for site, node in enumerate(foremost)}
+    row_of_node |= {node: first_node + place for node, place in around.place_of_node.items() if place >= 0}
+    rows = dict(row_of_line)
+    for line, (twig, forward) in around.row_of_line.items():
+        rows[line] = first_twig + twig + (0 if forward else len(around.twigs))
+    station_row = np.full(len(network.stations.name), NOT_ON_MAP, dtype=np.int32)
+    for station, (role, owner) in enumerate(zip(network.stations.role, network.stations.owner, strict=True)):
+        found = rows if role == word(StationRole.LINE) else row_of_node
+        station_row[station] = found.get(owner, NOT_ON_MAP)
+    return station_row
 
 
 def _sites(network: NetworkTable) -> tuple[list[int], list[int]]:

@@ -9,11 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.report.packing import in_doublings
 from sim.report.province_map import NOT_ON_MAP, ProvinceMap
 from sim.results import StationSlots
 
-# One byte a value, four thirds of that in base64: the map of 25,000 nodes over a day stays near 5 MB.
-MAP_VALUES_MAX: Final = 4_000_000
+# Values of loads that a page keeps in memory; packed, a day of the province takes a tenth of a byte each.
+MAP_VALUES_MAX: Final = 12_000_000
 QUEUE_STEPS_MAX: Final = 2_000
 QUEUE_STATIONS: Final = 5
 
@@ -28,6 +29,9 @@ class SlotLoads:
     ----------
     percent : uint8 (rows of the map, steps)
         Utilisation [%], the highest of the stations of a row and of the slots of a step.
+    waiting : uint8 (rows of the map, steps)
+        Chunks that wait at the stations of a row together, at the end of the fullest slot of a step, in twelfths of a
+        doubling (`packing.in_doublings`).
     busiest, mean : float64 (S,)
         Mean utilisation of each station in its busiest window, and over all slots. A single slot would tell little:
         in one of five minutes many a station is busy throughout.
@@ -36,6 +40,7 @@ class SlotLoads:
     """
 
     percent: NDArray[np.uint8]
+    waiting: NDArray[np.uint8]
     busiest: NDArray[np.float64]
     mean: NDArray[np.float64]
     peak_waiting: NDArray[np.int64]
@@ -69,6 +74,7 @@ def slot_loads(
     windows = -(-slots // slots_per_window)
     total = np.zeros((stations, windows), dtype=np.float32)
     peak_waiting = np.zeros(stations, dtype=np.int64)
+    waiting = np.zeros((province.row_count, slots), dtype=np.int32)
     for part in parts:
         share = np.minimum(part.utilisation, np.float32(1.0))
         np.add.at(total, (part.station, part.slot // slots_per_window), share)
@@ -77,11 +83,14 @@ def slot_loads(
         shown = row != NOT_ON_MAP
         value = np.rint(100 * share[shown]).astype(np.uint8)
         np.maximum.at(percent, (row[shown], part.slot[shown] // slots_per_step), value)
+        held = np.flatnonzero(shown & (part.waiting > 0))
+        np.add.at(waiting, (row[held], part.slot[held]), part.waiting[held])
     length = np.minimum(slots - slots_per_window * np.arange(windows), slots_per_window)
     # A short last window says little: what drains after the trace's end would stand beside whole hours.
     counted = length * 2 >= slots_per_window
     busiest = (total[:, counted] / length[counted]).max(axis=1).astype(np.float64)
-    return SlotLoads(percent, busiest, total.sum(axis=1, dtype=np.float64) / slots, peak_waiting)
+    fullest = np.maximum.reduceat(waiting, np.arange(0, slots, slots_per_step), axis=1)
+    return SlotLoads(percent, in_doublings(fullest), busiest, total.sum(axis=1, dtype=np.float64) / slots, peak_waiting)
 
 
 @dataclass(frozen=True, eq=False)
