@@ -15,11 +15,12 @@ import pytest
 import tuned_toy
 from tuned_toy import minutes, toy_brain, toy_order, tuned_by
 
+from exchange_router.main import status
 from router_core.errors import BadInputError
 from router_core.randomness import stream
-from sim.brain_setting import read_setting
+from sim.brain_setting import read_setting, stated
 from sim.report.blocks import Words
-from sim.studies.study import StudyFolder
+from sim.studies.study import StudyFolder, read_study
 from sim.studies.traffic import Draw, Traffic
 from sim.studies.tuning import tune as tune_module
 from sim.studies.tuning.journal import JOURNAL, Journal, Values
@@ -28,6 +29,7 @@ from sim.studies.tuning.scenes import Run, alike, lived, seeds_of
 from sim.studies.tuning.tune import Tuned, TuneOrder, checked_brain
 from sim.studies.tuning.tune_study import WINNER_FILE, study_folder
 from sim.studies.tuning.winner import KNEE
+from strategies.dynamic.setting import DynamicSetting
 from traces.reader import TraceReader
 
 
@@ -270,3 +272,74 @@ def test_the_probing_brain_is_tuned_too(brain: Path, tmp_path: Path) -> None:
     tuned = tuned_by("here", replace(order, scenes=1), tmp_path)
     assert len(tuned.trials) == 2
     assert json.loads(folder(order, tuned).study.model_dump_json())["found"]["brain"] == "probing"
+
+
+# The command line.
+
+
+def words_of(order: TuneOrder, out: Path, *more: str) -> list[str]:
+    assert order.unseen is not None
+    return [
+        "tune",
+        *("--scenario", "toy", "--prepared", str(order.brain.prepared), "--out", str(out), "--workers", "here"),
+        *("--trace", str(order.traffic.traces[0]), "--unseen", str(order.unseen.traces[0])),
+        *("--trials", "9", "--scenes", "2", "--unseen-scenes", "2", "--json", *more),
+    ]
+
+
+def test_the_command_writes_a_folder_whose_winner_a_replay_takes(
+    order: TuneOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tune_module, "lived", made_up)
+    out = tmp_path / "out"
+    words = words_of(order, out)
+    assert status(words) == 0
+    document = json.loads(capsys.readouterr().out)
+    study, page = read_study(out)
+    assert study.kind == "tune"
+    assert study.tables == ["parameters", "replays", "trials", "unseen"]
+    assert page.verdict == study.verdict
+    assert document["verdict"]["text"] == list(study.verdict.text)
+    assert document["found"]["winner"]["trial"] > 0
+    setting = read_setting(out / WINNER_FILE)
+    assert {**stated(setting)} == {**stated(DynamicSetting()), **document["found"]["winner"]["parameters"]}
+
+    # The same command finds all in its journal, and writes the same bytes.
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(tune_module, "lived", None)
+    assert status(words) == 0
+    capsys.readouterr()
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+    replayed = ["replay", "--scenario", "toy", "--trace", str(order.traffic.traces[0]), "--out", str(tmp_path / "run")]
+    replayed += ["--brain", "dynamic", "--prepared", str(order.brain.prepared), "--setting", str(out / WINNER_FILE)]
+    assert status([*replayed, "--jobs", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["provenance"]["setting_digest"]
+
+
+@pytest.mark.parametrize(
+    ("more", "place"),
+    [
+        (["--brain", "static"], "--brain"),
+        (["--objective", "speed"], "--objective"),
+        (["--parameter", "busy=2..3"], "--parameter"),
+        (["--prefer", "p50.all"], "--prefer"),
+        (["--allow", "churn"], "--allow"),
+        (["--warm-up-s", "-1"], "--warm-up-s"),
+        (["--start", "2026-03-09T09:00"], "--trace"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_before_anything_is_lived(
+    more: list[str],
+    place: str,
+    order: TuneOrder,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(tune_module, "lived", None)
+    assert status(words_of(order, tmp_path / "out", *more)) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"exchange-router: {place}: ")
+    assert not list(tmp_path.iterdir())
