@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ import scenarios
 from exchange_router import console, provenance
 from exchange_router.options import AsJson, Scenario, Seed
 from exchange_router.replay_tables import replay_tables
+from exchange_router.watch import watching
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from router_core.units import SECOND_NS
@@ -73,6 +76,7 @@ class Job:
     prepared: Path | None
     setting: DynamicSetting
     start: datetime
+    watch: bool
 
 
 def replay(
@@ -105,6 +109,9 @@ def replay(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; no influence on results (default: one a core).  并行进程数。")
     ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Show the day as it goes, on stderr.  在终端实时显示回放过程。")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay a trace in the simulated world under one or more brains.  在仿真世界中用一种或多种策略回放交换轨迹。"""
@@ -122,7 +129,7 @@ def replay(
     started = time.perf_counter()
     results = _replay_all(
         [
-            Job(platform, trace, name, seed, data_plane, config, failures, prepared, parameters, start)
+            Job(platform, trace, name, seed, data_plane, config, failures, prepared, parameters, start, watch)
             for name in brains
         ],
         jobs,
@@ -231,8 +238,13 @@ def _plan_of(path: Path, platform: Platform, start: datetime, span_ns: int) -> P
 def _replay_all(jobs: list[Job], processes: int | None) -> list[Replay]:
     """Run the jobs, side by side where there are cores; the order of results is that of the jobs."""
     workers = min(len(jobs), processes or os.cpu_count() or 1)
-    with console.bars() as bars, open_workers(str(workers) if workers > 1 else "here") as crew:
-        return crew.map(_work, jobs, on_news=lambda index, done: bars.update(jobs[index].brain, done))
+    with ExitStack() as shown:
+        if jobs[0].watch:
+            hear: Callable[[str, Any], None] = shown.enter_context(watching([job.brain for job in jobs], jobs[0].start))
+        else:
+            hear = shown.enter_context(console.bars()).update
+        crew = shown.enter_context(open_workers(str(workers) if workers > 1 else "here"))
+        return crew.map(_work, jobs, on_news=lambda index, news: hear(jobs[index].brain, news))
 
 
 def _work(job: Job) -> Replay:
@@ -244,7 +256,8 @@ def _work(job: Job) -> Replay:
         data_plane=job.data_plane,
         config=job.config,
         faults=job.faults,
-        on_progress=tell,
+        on_progress=None if job.watch else tell,
+        on_moment=tell if job.watch else None,
     )
 
 

@@ -17,6 +17,7 @@ from sim.data_plane import DataPlane
 from sim.faults import Fault
 from sim.metrics import summary
 from sim.mode_table import ModeTable, mode_table
+from sim.moment import Moment
 from sim.pairs import pairs
 from sim.policy_table import PolicyTable
 from sim.reference_plane import ReferencePlane
@@ -65,11 +66,20 @@ def replay(
     config: WorldConfig | None = None,
     faults: Sequence[Fault] = (),
     on_progress: Callable[[float], None] | None = None,
+    on_moment: Callable[[Moment], None] | None = None,
 ) -> Replay:
     """Replay a trace file under a brain, and sum up what it was worth; parameters and errors are those of `live`."""
     config = config or WorldConfig()
     lived = live(
-        platform, trace, brain, seed=seed, data_plane=data_plane, config=config, faults=faults, on_progress=on_progress
+        platform,
+        trace,
+        brain,
+        seed=seed,
+        data_plane=data_plane,
+        config=config,
+        faults=faults,
+        on_progress=on_progress,
+        on_moment=on_moment,
     )
     network, record, done = platform.network, lived.record, lived.done
     return Replay(
@@ -110,6 +120,7 @@ def live(
     config: WorldConfig | None = None,
     faults: Sequence[Fault] = (),
     on_progress: Callable[[float], None] | None = None,
+    on_moment: Callable[[Moment], None] | None = None,
 ) -> Lived:
     """Let a brain live through a trace file.
 
@@ -128,6 +139,8 @@ def live(
     faults : sequence of Fault, optional
     on_progress : callable, optional
         Called with the share of the trace's span that has passed.
+    on_moment : callable, optional
+        Called with what can be seen of the world, slot by slot.
 
     Raises
     ------
@@ -152,6 +165,7 @@ def live(
             config=config,
             faults=faults,
             on_progress=None if on_progress is None else lambda now_ns: on_progress(now_ns / span_ns),
+            on_moment=on_moment,
         )
         try:
             record = world.run(reader.batches(platform))

@@ -31,6 +31,7 @@ from sim.churn import ChurnMeter
 from sim.data_plane import DataPlane, Outcome, SetStationUp
 from sim.faults import Fault, StationFaults
 from sim.front_end_desk import FrontEndDesk, Holding
+from sim.moment import Moment, Observer
 from sim.other_users import OtherUsers
 from sim.particle_rounds import ParticleRounds
 from sim.policy_table import PolicyRecorder, PolicyTable
@@ -161,6 +162,8 @@ class World:
     faults : sequence of Fault, optional
     on_progress : callable, optional
         Called with the simulated time [ns] at every slot.
+    on_moment : callable, optional
+        Called with what can be seen of the world at every slot.
     """
 
     def __init__(
@@ -176,6 +179,7 @@ class World:
         config: WorldConfig | None = None,
         faults: Sequence[Fault] = (),
         on_progress: Callable[[int], None] | None = None,
+        on_moment: Callable[[Moment], None] | None = None,
     ) -> None:
         self._config = config or WorldConfig()
         self._network = network
@@ -190,6 +194,8 @@ class World:
         self._sampler = Sampler(network, self._config.telemetry, seed)
         self._recorder = SeriesRecorder(network)
         self._on_progress = on_progress or (lambda _: None)
+        self._on_moment = on_moment
+        self._observer = None if on_moment is None else Observer(network)
         self._env = simpy.Environment(initial_time=0)
         self._desk = FrontEndDesk(network, iter(()), span_ns)
         self._done = self._env.event()
@@ -310,6 +316,8 @@ class World:
             snapshot = self._plane.snapshot()
             self._recorder.record(snapshot, self._steered())
             self._on_progress(now_ns)
+            if self._on_moment is not None and self._observer is not None:
+                self._on_moment(self._observer.moment(snapshot, self._steered(), self._known_up, self._decisions))
             all_done = snapshot.in_flight == 0 and self._desk.held == 0
             if now_ns >= self._span_ns and (all_done or now_ns >= self._span_ns + self._config.drain_ns):
                 self._done.succeed()
