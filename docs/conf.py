@@ -24,21 +24,16 @@ extensions = [
     "two_languages",
 ]
 exclude_patterns = ["site"]
-# `-t guide` leaves the API reference out, which takes most of the time: what tests build.
-if tags.has("guide"):  # noqa: F821 - Sphinx gives it
-    exclude_patterns += ["api/[!i]*"]
-    suppress_warnings = ["toc.empty_glob"]
 source_suffix = {".md": "markdown"}
 
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
 
 autodoc_default_options = {"members": True, "exclude-members": "model_config", "member-order": "bysource"}
-autodoc_typehints = "signature"
+# Docstrings have types with shapes and units; those of signatures spell out all that numpy would take for an array.
+autodoc_typehints = "none"
 autodoc_use_type_comments = False
-autodoc_typehints_format = "short"
 toc_object_entries = False
-python_use_unqualified_type_names = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
@@ -47,11 +42,13 @@ default_role = "code"
 add_module_names = False
 maximum_signature_line_length = 100
 
-smartquotes = False
+smartquotes_action = "D"
 html_theme = "furo"
 html_static_path = ["site/static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+# Summaries of hits are fetched, which a browser forbids to pages that were opened from a disk.
+html_show_search_summary = False
 html_show_sphinx = False
 html_show_copyright = False
 html_last_updated_fmt = None

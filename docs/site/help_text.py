@@ -11,7 +11,7 @@ from typer.main import get_command
 
 from exchange_router.main import app as command_line
 
-WIDTH = 100
+WIDTH = 92
 
 
 def command(words: list[str]) -> tuple[Any, Any]:

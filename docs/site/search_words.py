@@ -15,7 +15,7 @@ class EnglishAndChinese(SearchEnglish):
     """English, and pairs of neighbouring signs of Chinese."""
 
     lang = "en-zh"
-    language_name = "English and Chinese"
+    language_name = "English"  # the stemmer's name in JavaScript
     js_splitter_code = r"""
 var splitQuery = (query) =>
   (query.match(/[\u4e00-\u9fff]+|[\p{Letter}\p{Number}_]+/gu) || []).flatMap((word) =>

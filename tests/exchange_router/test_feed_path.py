@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from typed_pages import User, blocks
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "feed.md"
-PORT = "8443"
-
-
-def blocks() -> dict[str, list[str]]:
-    """Blocks of commands by the heading that they stand under."""
-    found: dict[str, list[str]] = {}
-    for part in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-        heading, _, text = part.partition("\n")
-        found[heading] = re.findall(r"^```sh\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL)
-    return found
 
 
 @pytest.fixture
@@ -39,55 +24,8 @@ def user(tmp_path: Path) -> Iterator[User]:
     one.end()
 
 
-class User:
-    """A shell in an empty folder, in which `exchange-router` is this checkout's, and the port is one that is free."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "bin").mkdir()
-        tool = folder / "bin" / "exchange-router"
-        tool.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from exchange_router.main import run; run()" "$@"\n')
-        tool.chmod(0o755)
-        with socket.socket() as line:
-            line.bind(("127.0.0.1", 0))
-            self.port = str(line.getsockname()[1])
-
-    def types(self, block: str) -> str:
-        """Run a block as it stands; any command that fails fails the test."""
-        work = self.folder / "work"
-        work.mkdir(exist_ok=True)
-        about = os.environ | {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "EXCHANGE_ROUTER_LANG": "en"}
-        out = self.folder / "out.txt"
-        # Into files, not pipes: a server that goes on behind would hold a pipe open.
-        with out.open("w+") as told, (self.folder / "err.txt").open("w+") as wrong:
-            lines = "set -e\n" + block.replace(PORT, self.port)
-            done = subprocess.run(
-                ["sh", "-c", lines], cwd=work, env=about, stdout=told, stderr=wrong, timeout=60, check=False
-            )
-            wrong.seek(0)
-            log = work / "server.log"
-            assert done.returncode == 0, f"{block}\n{wrong.read()}\n{log.read_text() if log.exists() else ''}"
-        return out.read_text(encoding="utf-8")
-
-    def file(self, name: str) -> Path:
-        return self.folder / "work" / name
-
-    def status(self) -> dict[str, Any]:
-        """What the agent says of itself."""
-        found: dict[str, Any] = json.loads(self.types("exchange-router agent --state agent --status --json"))
-        return found
-
-    def end(self) -> None:
-        """End the server that is left, if one is, by its number."""
-        if self.file("server.pid").exists():
-            try:
-                os.kill(int(self.file("server.pid").read_text()), signal.SIGTERM)
-            except ProcessLookupError:
-                return
-
-
 def test_the_page_leads_from_nothing_to_a_running_feed(user: User) -> None:
-    page = blocks()
+    page = blocks(PAGE)
 
     user.types(*page["A brain, keys, trust"])
     assert {user.file(name).stat().st_mode & 0o777 for name in ("sm2.key", "ed25519.key")} == {0o600}
@@ -146,7 +84,7 @@ def test_the_page_leads_from_nothing_to_a_running_feed(user: User) -> None:
 
 
 def test_every_block_of_the_page_is_run() -> None:
-    assert {heading: len(found) for heading, found in blocks().items() if found} == {
+    assert {heading: len(found) for heading, found in blocks(PAGE).items() if found} == {
         "A brain, keys, trust": 1,
         "A policy": 1,
         "The server": 1,
