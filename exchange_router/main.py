@@ -54,6 +54,11 @@ COMMANDS: Final = {
         "tune_brain",
         "Search over a brain's parameters by replay; the winner is a setting file.  以回放搜索策略参数。",
     ),
+    "grow": Place(
+        "grow_command",
+        "grow_scenario",
+        "What growth reaches first, when, and what then to buy.  增长最先触及的上限、时间与最省的升级。",
+    ),
     "report": Place(
         "report_command", "report", "Remake the HTML report from stored results.  由已存结果重新生成 HTML 报告。"
     ),

@@ -41,6 +41,11 @@ class GivenPlan:
         found = self._choices.get((source_group, target_group))
         return self._default.choice(source_group, target_group) if found is None else found
 
+    def all_choices(self) -> dict[tuple[int, int], Choice]:
+        """Return the ways of all pairs that do not go by the plan at the bottom."""
+        below = self._default.all_choices() if isinstance(self._default, GivenPlan) else {}
+        return below | self._choices
+
 
 class CarriedPlan:
     """A plan on another network of the same nodes and lines, whose stations serve otherwise.

@@ -422,26 +422,27 @@ class _Programme:
         network = judge.platform.network
         self._judge, self._ways, self._base, self._room = judge, ways, base, room
         paths = ways.paths
-        # A path of a group with several homes has access lines of one endpoint: those of all are looked at beside.
+        # A path of a group with several homes has access lines of one endpoint: every endpoint has its own instead.
         endpoint = _at_endpoints(network)
         length = np.diff(paths.path_start)
         entry = np.repeat(np.arange(paths.path_count), length)
         inner = ~endpoint[paths.path_station]
         entry, station = entry[inner], paths.path_station[inner].astype(np.int64)
-        demands = np.stack([_pair_rates(network, paths, hour.demand) for hour in hours])  # (M, 2, D)
         unit = np.stack((network.station_fixed_ns * 1e-9, network.station_ps_per_byte * 1e-12))
         self._loads = []
-        for matrix in range(len(hours)):
-            value = np.einsum("re,re->e", unit[:, station], demands[matrix][:, paths.path_pair[entry]])
+        for hour in hours:
+            rates = _pair_rates(network, paths, hour.demand)
+            value = np.einsum("re,re->e", unit[:, station], rates[:, paths.path_pair[entry]])
+            more = _access_entries(network, paths, hour.demand, unit)
+            row, column = np.concatenate((station, more[0])), np.concatenate((entry, more[1]))
             shape = (network.station_count, paths.path_count)
-            self._loads.append(sparse.csr_array((value, (station, entry)), shape=shape))
+            self._loads.append(sparse.csr_array((np.concatenate((value, more[2])), (row, column)), shape=shape))
         most = np.max([self._all_that_may_pass(load) for load in self._loads], axis=0)
         own = np.stack([load @ ways.now for load in self._loads])
         self._kept = base.mean - own
         may = ((self._kept + most + (base.planned - base.mean)) > room).any(axis=0)
         may[over] = True
         self.row_of = np.flatnonzero(may)
-        self._endpoint = endpoint[self.row_of]
         self._options = options_of(judge, prices, self.row_of)
 
     def _all_that_may_pass(self, load: sparse.csr_array) -> NDArray[np.float64]:
@@ -463,7 +464,7 @@ class _Programme:
         rows, options, limit = self.row_of, self._options, self._judge.limit
         place = {int(station): row for row, station in enumerate(rows.tolist())}
         margin = np.maximum(now.planned - now.mean, self._base.planned - self._base.mean)[:, rows]
-        kept = np.where(self._endpoint, now.mean[:, rows], self._kept[:, rows])
+        kept = self._kept[:, rows]
         fixed_time = np.maximum(now.fixed, self._base.fixed).max(axis=0)
         entries: list[tuple[int, int, float]] = []
         pools = np.unique([one.pool for one in options if one.pool >= 0]).astype(int).tolist()
@@ -510,7 +511,7 @@ def _sparse(entries: list[tuple[int, int, float]], shape: tuple[int, int]) -> sp
 
 def _bought(option: _Option, count: int) -> Upgrade:
     if option.kind == "line":
-        after, change = option.before * option.step, f"lines:{option.place} x{option.step:.9f}"
+        after, change = round(option.before * option.step, 2), f"lines:{option.place} x{option.step:.9f}"
         return Upgrade("line", option.place, option.before, after, option.unit, option.cost, change)
     word = "servers" if option.kind == "servers" else "pool"
     change = f"{word}:{option.place} +{count}"
@@ -527,14 +528,45 @@ def _at_endpoints(network: Network) -> NDArray[np.bool_]:
     return result
 
 
-def _pair_rates(network: Network, paths: PathSet, demand: Demand) -> NDArray[np.float64]:
-    """Exchanges and bytes a second of the pairs of a path set, (2, D); what other pairs have is left out."""
+def _access_entries(
+    network: Network, paths: PathSet, demand: Demand, unit: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Return stations, paths and work of access lines that hang on the choice of a home, endpoint by endpoint."""
+    place = _pair_places(network, paths, demand)
+    rows = np.flatnonzero(place >= 0)
+    several = np.array([len(homes) > 1 for homes in network.groups], dtype=np.bool_)
+    group = network.node_group
+    ends = several[group[demand.source[rows]]] | several[group[demand.target[rows]]]
+    trunks = path_trunks(network, paths)
+    found: list[tuple[int, int, float]] = []
+    for row in rows[ends].tolist():
+        source, target, pair = int(demand.source[row]), int(demand.target[row]), int(place[row])
+        stations = [(source, True)] if several[group[source]] else []
+        stations += [(target, False)] if several[group[target]] else []
+        rate = np.array([demand.exchanges_per_s[row], demand.bytes_per_s[row]])
+        for path in range(int(paths.pair_start[pair]), int(paths.pair_start[pair + 1])):
+            for end, leaving in stations:
+                home = int(trunks.first[path] if leaving else trunks.last[path])
+                station = network.access_station[(end, home) if leaving else (home, end)]
+                found.append((station, path, float(rate @ unit[:, station])))
+    station_of, path_of, work = zip(*found, strict=True) if found else ((), (), ())
+    return np.array(station_of, np.int64), np.array(path_of, np.int64), np.array(work, np.float64)
+
+
+def _pair_places(network: Network, paths: PathSet, demand: Demand) -> NDArray[np.intp]:
+    """Pair of a path set, ascending, that each row of a demand belongs to, or -1."""
     groups = len(network.groups)
     key = network.node_group[demand.source].astype(np.int64) * groups + network.node_group[demand.target]
     known = paths.source.astype(np.int64) * groups + paths.target
     if not len(known):
-        return np.zeros((2, 0))
+        return np.full(len(key), -1)
     place = np.minimum(np.searchsorted(known, key), len(known) - 1)
-    mine = known[place] == key
+    return np.where(known[place] == key, place, -1)
+
+
+def _pair_rates(network: Network, paths: PathSet, demand: Demand) -> NDArray[np.float64]:
+    """Exchanges and bytes a second of the pairs of a path set, (2, D); what other pairs have is left out."""
+    place = _pair_places(network, paths, demand)
+    mine = place >= 0
     rates = (demand.exchanges_per_s, demand.bytes_per_s)
-    return np.stack([np.bincount(place[mine], rate[mine], len(known)) for rate in rates])
+    return np.stack([np.bincount(place[mine], rate[mine], paths.pair_count) for rate in rates])

@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import highspy
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
 
 from router_core.errors import BadInputError, ExchangeRouterError
 
 # Of rows, in units of their room; what stays below it is no work.
 TOLERANCE: Final = 1e-6
+ROW_TOLERANCE: Final = 1e-9
+FEASIBLE: Final = 2  # HiGHS's own number for a solution that keeps all rows
 SECONDS_MAX: Final = 600.0
 
 
@@ -112,7 +114,7 @@ def cheapest_upgrades(problem: UpgradeProblem, *, gap: float = 1e-4) -> Upgrades
     """
     _check(problem)
     columns = _Columns.of(problem)
-    constraints = _constraints(problem, columns)
+    rows = _rows(problem, columns)
     # All that can be bought: what then still does not fit is beyond every upgrade.
     units_high = problem.most.astype(np.float64)
     everything = units_high.copy()
@@ -125,31 +127,27 @@ def cheapest_upgrades(problem: UpgradeProblem, *, gap: float = 1e-4) -> Upgrades
     low[columns.units : columns.lent] = high[columns.units : columns.lent] = everything
     worst = np.zeros(columns.count)
     worst[columns.beyond :] = 1.0
-    most = _solved(worst, np.zeros(columns.count, dtype=np.int64), low, high, constraints, gap)
-    assert most.x is not None
+    most = _solved(worst, np.zeros(0, dtype=np.intp), low, high, rows, gap)
     beyond = most.x[columns.beyond :]
     beyond[beyond < TOLERANCE] = 0.0
     low[:], high[columns.units : columns.lent] = 0.0, units_high
     high[columns.beyond :] = beyond * (1 + TOLERANCE)
     cost = np.zeros(columns.count)
     cost[columns.units : columns.lent] = problem.cost
-    integrality = np.zeros(columns.count, dtype=np.int64)
-    integrality[columns.units : columns.lent] = 1
-    found = _solved(cost, integrality, low, high, constraints, gap)
+    found = _solved(cost, np.arange(columns.units, columns.lent), low, high, rows, gap)
     units = np.rint(found.x[columns.units : columns.lent]).astype(np.int64)
     shares = np.maximum(found.x[: columns.units].reshape(len(problem.fixed), -1), 0.0)
     pairs = int(problem.path_pair.max(initial=-1)) + 1
     total = float(problem.cost @ units)
-    bound = total if found.mip_dual_bound is None else float(found.mip_dual_bound)
     return Upgrades(
         units,
         total,
-        min(max(bound, 0.0), total),
+        min(max(found.bound, 0.0), total),
         np.stack([row / np.bincount(problem.path_pair, row, pairs)[problem.path_pair] for row in shares])
         if pairs
         else shares,
         beyond * _scale(problem),
-        int(found.mip_node_count or 0),
+        found.nodes,
     )
 
 
@@ -189,7 +187,7 @@ def _scale(problem: UpgradeProblem) -> NDArray[np.float64]:
     return np.where(largest > 0, largest, 1.0)
 
 
-def _constraints(problem: UpgradeProblem, columns: _Columns) -> list[LinearConstraint]:
+def _rows(problem: UpgradeProblem, columns: _Columns) -> _Rows:
     matrices, rows = problem.fixed.shape
     pairs, lenders = int(problem.path_pair.max(initial=-1)) + 1, len(problem.budget)
     scale = _scale(problem)
@@ -207,41 +205,85 @@ def _constraints(problem: UpgradeProblem, columns: _Columns) -> list[LinearConst
     over = sparse.csr_array(sparse.diags_array(scale))
     carried = sparse.hstack([load, -times(problem.gain), -apart(lent), -times(over)], format="csr")
     unit = sparse.diags_array(np.tile(1.0 / scale, matrices))
-    result = [LinearConstraint(unit @ carried, -np.inf, ((problem.room - problem.fixed) / scale).ravel())]
+    result = [(unit @ carried, -np.inf, ((problem.room - problem.fixed) / scale).ravel())]
     if pairs:
         row = (np.arange(matrices)[:, None] * pairs + problem.path_pair).ravel()
         shape = (matrices * pairs, columns.count)
         sums = sparse.csr_array((np.ones(len(row)), (row, np.arange(len(row)))), shape=shape)
-        result.append(LinearConstraint(sums, 1.0, 1.0))
+        result.append((sums, 1.0, np.ones(shape[0])))
     if len(lent_rows):
         given = sparse.csr_array((np.ones(len(place)), (problem.lender[lent_rows], place)), shape=(lenders, len(place)))
         nothing = sparse.csr_array((matrices * lenders, columns.units)), sparse.csr_array((matrices * lenders, rows))
         table = sparse.hstack([nothing[0], -times(problem.lent_more), apart(given), nothing[1]], format="csr")
-        result.append(LinearConstraint(table, -np.inf, np.tile(problem.budget, matrices)))
+        result.append((table, -np.inf, np.tile(problem.budget, matrices)))
     on = np.flatnonzero(problem.ladder >= 0)
     if len(on):
         ladders, row = np.unique(problem.ladder[on], return_inverse=True)
         shape = (len(ladders), columns.count)
         step = sparse.csr_array((np.ones(len(on)), (row, columns.units + on)), shape=shape)
-        result.append(LinearConstraint(step, -np.inf, 1.0))
-    return result
+        result.append((step, -np.inf, np.ones(len(ladders))))
+    return _Rows(
+        sparse.csc_array(sparse.vstack([matrix for matrix, _, _ in result])),
+        np.concatenate([np.full(len(high), low) for _, low, high in result]),
+        np.concatenate([high for _, _, high in result]),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """All rows of a programme: ``low <= matrix x <= high``."""
+
+    matrix: sparse.csc_array
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    """Columns, the least value that was proven possible, nodes of the search tree."""
+
+    x: NDArray[np.float64]
+    bound: float
+    nodes: int
 
 
 def _solved(
     cost: NDArray[np.float64],
-    integrality: NDArray[np.int64],
+    whole: NDArray[np.intp],
     low: NDArray[np.float64],
     high: NDArray[np.float64],
-    constraints: list[LinearConstraint],
+    rows: _Rows,
     gap: float,
-) -> OptimizeResult:
-    found = milp(
-        cost,
-        integrality=integrality,
-        bounds=Bounds(low, high),
-        constraints=constraints,
-        options={"mip_rel_gap": gap, "time_limit": SECONDS_MAX},
-    )
-    if found.x is None:
-        raise ExchangeRouterError(f"HiGHS did not solve the programme of upgrades: {found.message}")
-    return found
+) -> _Solution:
+    model = highspy.HighsLp()
+    model.num_row_, model.num_col_ = rows.matrix.shape
+    model.col_cost_, model.col_lower_, model.col_upper_ = cost, low, high
+    model.row_lower_, model.row_upper_ = rows.low, rows.high
+    model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    model.a_matrix_.start_ = rows.matrix.indptr
+    model.a_matrix_.index_ = rows.matrix.indices
+    model.a_matrix_.value_ = rows.matrix.data
+    if len(whole):
+        kinds = [highspy.HighsVarType.kContinuous] * len(cost)
+        for column in whole.tolist():
+            kinds[column] = highspy.HighsVarType.kInteger
+        model.integrality_ = kinds
+    highs = highspy.Highs()  # type: ignore[no-untyped-call]
+    for name, value in {
+        "output_flag": False,
+        "threads": 1,
+        "mip_rel_gap": gap,
+        "primal_feasibility_tolerance": ROW_TOLERANCE,
+        "mip_feasibility_tolerance": ROW_TOLERANCE,
+        "time_limit": SECONDS_MAX,
+    }.items():
+        highs.setOptionValue(name, value)
+    highs.passModel(model)
+    highs.run()
+    info, status = highs.getInfo(), highs.getModelStatus()
+    in_time = status == highspy.HighsModelStatus.kTimeLimit and info.primal_solution_status == FEASIBLE
+    if status != highspy.HighsModelStatus.kOptimal and not in_time:
+        raise ExchangeRouterError(f"HiGHS did not solve the programme: {highs.modelStatusToString(status)}")
+    x = np.array(highs.getSolution().col_value)
+    bound = float(info.mip_dual_bound) if len(whole) else float(cost @ x)
+    return _Solution(x, bound, int(info.mip_node_count) if len(whole) else 0)
