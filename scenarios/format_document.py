@@ -41,6 +41,10 @@ title_zh = "江西省（低负载）"
 [demand]
 peak_utilisation = 0.5
 ```
+
+## Changes
+
+A study can ask for a scenario with changes, such as `demand x1.2` or `counties +3`: [scenario changes](scenario-changes.md).
 """
 
 FORMS: Final[tuple[tuple[str, type[Model]], ...]] = (
