@@ -13,7 +13,7 @@ TEST_ARGS ?=
 export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-feed test-bounds bench check lock samples clean
+.PHONY: help run test soak soak-feed test-bounds bench check docs lock samples clean
 
 help:
 	@echo "make run     learn from three weeks of the province, plan the next, replay a day with a surge under five brains"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
 	@echo "make check   ruff, mypy --strict, import-linter"
+	@echo "make docs    build the documentation site into build/docs/html; a warning is an error"
 	@echo "make lock    resolve the lock files anew"
 	@echo "make samples remake the committed sample traces"
 
@@ -92,6 +93,10 @@ check: $(VENV)/.dev-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.dev-installed
+	$(BIN)/python -m sphinx -b html -W --keep-going -q -j auto -d build/docs/trees docs build/docs/html
+	@echo "documentation: build/docs/html/index.html"
 
 lock: $(VENV)/.dev-installed
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra build --output-file requirements.lock pyproject.toml

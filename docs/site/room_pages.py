@@ -1,50 +1,40 @@
-"""The directive `room`: the API reference of a package, one section for each of its public modules."""
+"""The API reference of a package: a block ``{room} package`` becomes a section for each of its public modules."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from typing import Any
 
-from docutils import nodes
-from docutils.statemachine import StringList
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+
+BLOCK = re.compile(r"^```\{room\} (\S+)\n```$", re.MULTILINE)
 
 
 def public_modules(package: str) -> list[str]:
-    """Return the package's public modules, the package itself excluded, packages in it too, in order of names."""
+    """Return the public modules of a package, in order of names; packages in it have pages of their own."""
     found = pkgutil.iter_modules(importlib.import_module(package).__path__, package + ".")
     return sorted(one.name for one in found if not one.ispkg and not one.name.rpartition(".")[2].startswith("_"))
 
 
-class Room(SphinxDirective):
-    """All public modules of the package that is named."""
+def expand(app: Sphinx, page: str, source: list[str]) -> None:
+    """Put sections in the place of the block, before the page is parsed."""
+    if not page.startswith("api/"):
+        return
+    # `-t guide` leaves out what the modules hold, which takes most of the time: what tests build.
+    brief = app.tags.has("guide")
+    source[0] = BLOCK.sub(lambda found: sections(found[1], [] if brief else public_modules(found[1])), source[0])
 
-    required_arguments = 1
 
-    def run(self) -> list[nodes.Node]:
-        """Return one section a module, made by autodoc."""
-        package = self.arguments[0]
-        lines = []
-        # `-t guide` leaves out what the modules hold, which takes most of the time: what tests build.
-        for module in [] if self.env.app.tags.has("guide") else public_modules(package):
-            lines += [f"## `{module}`", "", "```{eval-rst}", f".. automodule:: {module}", "```", ""]
-        holder = nodes.section()
-        holder.document = self.state.document
-        source = self.get_source_info()[0]
-        self.state.nested_parse(StringList(lines, source), self.content_offset, holder, match_titles=True)
-        return [*self._about(package), *holder.children]
-
-    def _about(self, package: str) -> list[nodes.Node]:
-        """Return what the package says of itself; by itself, as sections would come before it."""
-        holder = nodes.Element()
-        lines = StringList(["```{eval-rst}", f".. automodule:: {package}", "   :no-members:", "```"], package)
-        self.state.nested_parse(lines, self.content_offset, holder)
-        return holder.children
+def sections(package: str, modules: list[str]) -> str:
+    """Return the Markdown of a package: what it says of itself, then its modules."""
+    parts = [f"```{{eval-rst}}\n.. automodule:: {package}\n   :no-members:\n```\n"]
+    parts += [f"## `{module}`\n\n```{{eval-rst}}\n.. automodule:: {module}\n```\n" for module in modules]
+    return "\n".join(parts)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Add the directive."""
-    app.add_directive("room", Room)
+    """Listen to pages that are about to be parsed."""
+    app.connect("source-read", expand)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
