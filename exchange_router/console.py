@@ -82,11 +82,11 @@ class Bars:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
-    def update(self, name: str, done: float) -> None:
-        """Set a bar, from 0 to 1; a new name makes a new bar."""
+    def update(self, name: str, done: float, shown: str | None = None) -> None:
+        """Set a bar, from 0 to 1, and what is written before it (default: its name); a new name makes a new bar."""
         if name not in self._tasks:
             self._tasks[name] = self._progress.add_task(name, total=1.0)
-        self._progress.update(self._tasks[name], completed=min(max(done, 0.0), 1.0))
+        self._progress.update(self._tasks[name], completed=min(max(done, 0.0), 1.0), description=shown or name)
 
 
 @contextmanager

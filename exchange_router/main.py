@@ -49,6 +49,11 @@ COMMANDS: Final = {
         "rehearse",
         "Replay a trace behind the real server and agents, and compare.  经由真实服务与代理回放并对比。",
     ),
+    "compare": Place(
+        "compare_command",
+        "compare_arms",
+        "Compare brains and scenario variants on the same traces and seeds.  在相同轨迹与种子上对比策略和场景。",
+    ),
     "tune": Place(
         "tune_command",
         "tune_brain",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -117,7 +118,7 @@ def brain_of(case: Case) -> Brain:
     return make_brain(case.brain.name, platform.network, preparation)
 
 
-def live_case(case: Case) -> Lived:
+def live_case(case: Case, on_progress: Callable[[float], None] | None = None) -> Lived:
     """Live one case; parameters and errors are those of `sim.replay.live`."""
     return live(
         platform_of(case.scenario, case.changes),
@@ -127,4 +128,5 @@ def live_case(case: Case) -> Lived:
         data_plane=case.data_plane,
         config=case.config,
         faults=case.faults,
+        on_progress=on_progress,
     )
