@@ -52,7 +52,7 @@ def test_a_search(
     words += [] if per_day is None else ["--exchanges-per-day", str(per_day)]
     capsys.readouterr()
     started = time.perf_counter()
-    assert benchmark.pedantic(status, (words,), rounds=1) == 0
+    assert benchmark.pedantic(status, (words,), rounds=1) == 0  # type: ignore[no-untyped-call]
     taken_s = time.perf_counter() - started
     document = json.loads(capsys.readouterr().out)
     study, _ = read_study(tmp_path / "out")

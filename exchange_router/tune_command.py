@@ -20,7 +20,6 @@ from exchange_router.study_options import (
     Start,
     Surge,
     Traces,
-    WarmUp,
     Workers,
     traffic,
 )
@@ -87,7 +86,10 @@ def tune_brain(
         int | None,
         typer.Option(min=2, max=1_000, help="Scenes of the score (default: a trace each, at least 5).  评分场景数。"),
     ] = None,
-    warm_up_s: WarmUp = None,
+    warm_up_s: Annotated[
+        float | None,
+        typer.Option(help="Seconds at the start that do not count (default: ten minutes, or a tenth).  预热（秒）。"),
+    ] = None,
     seed: Seed = 1,
     work: Annotated[
         Path | None,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
+from sim.studies.paired import interval
 from sim.studies.tuning.domination import front
 from sim.studies.tuning.search import Trial
 
@@ -115,17 +116,14 @@ class Effect:
 def effects(objectives: Sequence[str], changed: NDArray[np.float64]) -> list[Effect]:
     """Return each objective's effect from logarithms of ratios (scenes, objectives), at least two scenes.
 
-    The interval is Student's t over paired scenes.
+    The interval is Student's over paired scenes (`sim.studies.paired`).
     """
-    from scipy import stats  # noqa: PLC0415 - half a second that only a study needs
-
-    count = len(changed)
-    reach = float(stats.t.ppf(0.5 + CONFIDENCE / 2, count - 1))
     result = []
     for name, column in zip(objectives, changed.T, strict=True):
-        mean = math.fsum(column) / count
-        half = reach * float(np.std(column, ddof=1)) / math.sqrt(count)
-        result.append(Effect(name, math.expm1(mean), math.expm1(mean - half), math.expm1(mean + half)))
+        found = interval(np.ascontiguousarray(column), CONFIDENCE)
+        assert found.low is not None, "there are two scenes"
+        assert found.high is not None, "there are two scenes"
+        result.append(Effect(name, *(math.expm1(value) for value in (found.value, found.low, found.high))))
     return result
 
 
