@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -128,7 +129,7 @@ def _payload(f: Callable[[Any], Any], chunk: list[tuple[int, Any]], post: str | 
     from pyspark import cloudpickle  # noqa: PLC0415 - loaded with the driver
 
     body: bytes = cloudpickle.dumps((f, chunk))  # type: ignore[no-untyped-call]
-    return pickle.dumps((sys.path, post, body))
+    return pickle.dumps(([str(Path(place).absolute()) for place in sys.path], post, body))
 
 
 def _enter(ledger: Ledger, pace: _Pace, chunk: list[int], future: Future[bytes]) -> None:

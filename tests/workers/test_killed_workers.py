@@ -53,9 +53,14 @@ def children(parent: int) -> dict[int, tuple[int, str]]:
 
 def executor_at_work(folder: Path, done: list[int]) -> int:
     """The Java process, of our own, above the Python that began an item last."""
+    until = time.monotonic() + 20
+    while not (
+        at_work := [mark.name.split("-") for mark in folder.iterdir() if int(mark.name.split("-")[0]) not in done]
+    ):
+        assert time.monotonic() < until, "Spark has more to do"
+        time.sleep(0.01)
+    one = int(max(at_work, key=lambda mark: int(mark[3]))[1])
     known = children(os.getpid())
-    marks = [mark.name.split("-") for mark in folder.iterdir()]
-    one = int(max((mark for mark in marks if int(mark[0]) not in done), key=lambda mark: int(mark[3]))[1])
     while "CoarseGrainedExecutorBackend" not in known[one][1]:
         one = known[one][0]
     return one
