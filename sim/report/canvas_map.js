@@ -16,9 +16,10 @@
 //            onView()        optional: the view has changed
 //            rank(kind)      optional: items of a kind, the ones that matter first, for the keys N and P
 //
-// show({ ramp, sites, edges, nodes, twigs, hidden }) draws values. ramp: [{ colour, width }], low to high; a colour is a
+// show({ ramp, sites, sizes, edges, nodes, twigs, hidden }) draws values. ramp: [{ colour, width }], low to high; a colour is a
 //   CSS variable's name without dashes. sites, nodes: a place in the ramp each. edges, twigs: { there, back }, such arrays
 //   for a to b and for b to a (`back` may be left out). `NOTHING` stands for no value. hidden: 1 for edges to leave out.
+//   sizes: optional factors on the symbols of sites.
 //   In a ramp with two ends, `strength` says which of its places stand out (an array as long as the ramp, more is stronger;
 //   the place itself if not given): the stronger is drawn later, and of a line's two directions it gives the colour.
 //   Arrays may be kept and refilled by the caller: one call a frame is what the time slider does.
@@ -170,7 +171,13 @@ function canvasMap(host, data, options) {
     };
     flight = requestAnimationFrame(move);
   }
-  function zoom(factor, px = size.width / 2, py = size.height / 2) {
+  // Towards what is marked, else the middle.
+  function middle() {
+    const item = focused ?? fixed;
+    const spot = item && place(item);
+    return spot && inView(spot, 0) ? spot : [size.width / 2, size.height / 2];
+  }
+  function zoom(factor, px = middle()[0], py = middle()[1]) {
     const scale = Math.max(1, Math.min(ZOOM_MAX, view.scale * factor));
     const real = scale / view.scale;
     fly(scale === 1 ? { scale: 1, x: 0, y: 0 } : { scale, x: px - (px - view.x) * real, y: py - (py - view.y) * real });
@@ -213,7 +220,7 @@ function canvasMap(host, data, options) {
   function symbolRadius(site, through) {
     const crowd = sites.length > 300 ? Math.max(0.35, Math.sqrt(300 / sites.length)) : 1;
     const narrow = size.width < 480 ? 0.85 : 1;
-    return SITE_RADIUS[sites[site].level] * crowd * narrow * Math.min(2.1, view.scale ** 0.3);
+    return SITE_RADIUS[sites[site].level] * (values.sizes?.[site] ?? 1) * crowd * narrow * Math.min(2.1, view.scale ** 0.3);
   }
   // Start, control point and end of an edge's curve; `side` moves it to one side of the pair, for one direction.
   function curve(edge, through, side) {
@@ -493,6 +500,10 @@ function canvasMap(host, data, options) {
   function pin(item) {
     fixed = item && same(item, fixed) ? null : item;
     focused = null;
+    if (fixed && base) {
+      const [px, py] = place(fixed);
+      if (!inView([px, py], -20)) fly({ ...view, x: view.x + size.width / 2 - px, y: view.y + size.height / 2 - py });
+    }
     if (fixed) live.textContent = options.say(fixed);
     ask("over");
     options.onPin?.(fixed);

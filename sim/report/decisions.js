@@ -51,10 +51,13 @@ function sentence(kind, reason, strongly) {
 function logText([, , kind, reason, subjects]) {
   return [sentence(kind, reason, (value) => value).join(""), ...subjects.map(subjectName)].join(" ").toLowerCase();
 }
+// What the log may be sorted by: time, words, whom.
+const LOG_VALUES = [(row) => row[0], (row) => sentence(row[2], row[3], (value) => value).join(""), (row) => (row[4].length ? row[4].map(subjectName).join(", ") : null)];
 function foundRows() {
   const wanted = state.find.trim().toLowerCase();
-  return logOf().rows.filter((row) => (state.kind === "all" || row[2] === state.kind)
+  const found = logOf().rows.filter((row) => (state.kind === "all" || row[2] === state.kind)
     && (state.sinceMs === null || logMoment(row[0]) >= state.sinceMs) && (!wanted || logText(row).includes(wanted)));
+  return sortedRows(found, state.logOrder, LOG_VALUES[state.logOrder?.column]);
 }
 function logTable() {
   const rows = foundRows();
@@ -63,7 +66,7 @@ function logTable() {
   const from = state.page * LOG_ROWS;
   const shown = rows.slice(from, from + LOG_ROWS);
   const columns = [{ name: text("col.time"), text: true }, { name: text("col.what_why"), text: true, wide: true }, { name: text("col.whom"), text: true, wide: true },
-    { name: text("col.figures"), text: true }, { name: text("col.cost"), text: true }];
+    { name: text("col.figures"), text: true, plain: true }, { name: text("col.cost"), text: true, plain: true }];
   const cells = shown.map(([us, age, kind, reason, subjects, stated]) => [
     exactTime(logMoment(us)),
     { content: [element("span", { class: "line" }, sentence(kind, reason, strong)),
@@ -71,12 +74,18 @@ function logTable() {
     { content: subjects.length ? subjects.map((subject, at) => element("span", { class: "line" }, at > 0 && isTrust(kind) ? `→ ${subjectName(subject)}` : subjectName(subject))) : "–" },
     { content: figureLines(stated, false) }, { content: figureLines(stated, true) },
   ]);
-  fill("log-table", rows.length ? table(text("decisions.title"), columns, cells) : element("p", { class: "note" }, text("decisions.none")));
+  fill("log-table", rows.length ? table(text("decisions.title"), columns, cells, { order: state.logOrder, onSort: sortLog }) : element("p", { class: "note" }, text("decisions.none")));
   byId("log-place").textContent = rows.length ? text("decisions.place", { from: count(from + 1), to: count(from + shown.length), all: count(rows.length) }) : "";
   byId("log-before").disabled = state.page === 0;
   byId("log-after").disabled = state.page === pages - 1;
   byId("log-since-control").hidden = state.sinceMs === null;
   byId("log-since").textContent = state.sinceMs === null ? "" : text("decisions.since", moment(state.sinceMs));
+}
+function sortLog(order) {
+  const column = [...byId("log-table").querySelectorAll("th[scope=col]")].indexOf(document.activeElement.closest("th"));
+  Object.assign(state, { logOrder: order, page: 0 });
+  logTable();
+  byId("log-table").querySelectorAll("th[scope=col] button")[column]?.focus();
 }
 function kindsPresent() {
   const counts = new Map();
@@ -106,6 +115,24 @@ function decisions() {
   logTable();
 }
 
+// What lasts: from a surge found until it is over, servers lent until returned, and so on, by whom it concerns.
+const ENDS = { "surge-found": "surge-over", "servers-borrowed": "servers-returned", "bulk-held": "bulk-released", "routes-changed": "routes-restored", "stations-lost": "stations-back", alert: "alert" };
+function spells() {
+  const { kind_names: names, ends_alert: ends } = FACTS.decision_words;
+  const endMs = momentOf(BRAINS[state.log].ended_ns);
+  const open = new Map();
+  const found = [];
+  const last = new Map(Object.entries(ENDS).map(([begin, end]) => [end, begin]));
+  for (const [us, , kind, reason, subjects] of logOf().rows) {
+    const name = names[kind];
+    const over = name === "alert" ? ends[reason] : last.has(name);
+    const key = `${over ? last.get(name) : name}/${subjects}`;
+    const since = open.get(key);
+    if (over && since) { found.push({ ...since, until: logMoment(us) }); open.delete(key); }
+    if (!over && ENDS[name] && !since) open.set(key, { kind, from: logMoment(us), subjects });
+  }
+  return [...found, ...[...open.values()].filter(({ kind }) => ["surge-found", "alert", "stations-lost"].includes(names[kind])).map((spell) => ({ ...spell, until: endMs }))];
+}
 function lookOf(kind) { return KIND_LOOK[FACTS.decision_words.kind_names[kind]]; }
 function decisionOption() {
   const log = logOf();
@@ -132,7 +159,9 @@ function decisionOption() {
     dataZoom: [{ type: "inside", xAxisIndex: [0, 1], filterMode: "weakFilter", zoomOnMouseWheel: "ctrl", moveOnMouseMove: true, disabled: matchMedia("(pointer: coarse)").matches, ...state.logZoom }],
     tooltip: tooltip({
       trigger: "item",
-      formatter: ({ data }) => tip(kindWord(data.kind), [[period(data.step * stepNs, Math.min(endNs, (data.step + 1) * stepNs)), count(data.some)]]),
+      formatter: ({ data }) => (data.coords ? tip(kindWord(data.kind), [
+        [`${exactTime(data.from)} – ${exactTime(data.until)}`, duration((data.until - data.from) * MS_NS)], ...data.subjects.map((subject) => [subjectName(subject), ""]),
+      ]) : tip(kindWord(data.kind), [[period(data.step * stepNs, Math.min(endNs, (data.step + 1) * stepNs)), count(data.some)]])),
     }),
     series: [
       { name: text("decisions.submitted"), type: "line", symbol: "none", silent: true, xAxisIndex: 0, yAxisIndex: 0, data: steps(starts, submitted, momentOf(BRAINS[state.log].span_ns)),
@@ -142,6 +171,11 @@ function decisionOption() {
         data: log.steps.filter(([, one]) => one === kind).map(([step, , some]) => ({ value: [momentOf((step + 0.5) * stepNs), lane.get(kind)], step, kind, some, symbolSize: size(some) })),
         itemStyle: { opacity: 0.9, color: lookOf(kind).filled ? token(lookOf(kind).colour) : token("surface"), borderColor: token(lookOf(kind).colour), borderWidth: 1.8 },
       })),
+      {
+        name: "spells", type: "lines", coordinateSystem: "cartesian2d", xAxisIndex: 1, yAxisIndex: 1, clip: true, progressive: 0, z: 1, emphasis: { disabled: true },
+        data: spells().map(({ kind, from, until, subjects }) => ({ coords: [[from, lane.get(kind)], [until, lane.get(kind)]], kind, from, until, subjects, lineStyle: { color: token(lookOf(kind).colour) } })),
+        lineStyle: { width: 11, opacity: 0.28, cap: "butt" },
+      },
     ],
   };
 }
@@ -156,7 +190,9 @@ function decisionsDrawn(chart) {
   timed(chart);
   chart.off("click");
   chart.on("click", ({ data }) => {
-    Object.assign(state, { kind: data.kind, sinceMs: momentOf(data.step * logOf().slots_per_step * FACTS.slot_ns), page: 0 });
+    if (!data?.kind && data?.kind !== 0) return;
+    const step = data.step ?? Math.floor((data.from - START_MS) * MS_NS / (logOf().slots_per_step * FACTS.slot_ns));
+    Object.assign(state, { kind: data.kind, sinceMs: momentOf(step * logOf().slots_per_step * FACTS.slot_ns), page: 0 });
     logControls();
     logTable();
   });

@@ -51,7 +51,7 @@ function toneOf(value) {
   if (state.layer === "queue") return `var(--load-${classOf(QUEUE_FROM, value)})`;
   return `var(--load-${classOf(state.layer === "share" ? SHARE_FROM : LOAD_FROM, value)})`;
 }
-function meterShare(value, most) { return state.layer === "load" || state.layer === "share" ? value / 100 : Math.abs(value) / Math.max(1, most); }
+function meterShare(value, most) { return state.layer === "load" ? value / 100 : Math.abs(value) / Math.max(1, most); }
 
 let sightings = [];
 function momentPanel() {

@@ -16,5 +16,5 @@ const state = {
   language: readersLanguage(),
   brain: 0, step: 0, layer: "load", carrier: "all", asked: "", rival: BRAINS.length > 1 ? 1 : BRAINS.length, mode: "all", playing: null,
   measure: "peak_mean", pool: "all",
-  log: Math.max(0, BRAINS.findIndex((brain) => brain.log)), kind: "all", find: "", sinceMs: null, page: 0, logZoom: { start: 0, end: 100 },
+  log: Math.max(0, BRAINS.findIndex((brain) => brain.log)), kind: "all", find: "", sinceMs: null, page: 0, logOrder: null, logZoom: { start: 0, end: 100 },
 };

@@ -11,8 +11,15 @@ from playwright.sync_api import Page
 Open = Callable[..., AbstractContextManager[Page]]
 
 
+def seen(page: Page, chart: str) -> None:
+    """Bring a chart into view and wait until it is drawn; charts are drawn when they are seen."""
+    page.locator(f"#chart-{chart}").evaluate("(node) => node.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    page.locator(f"#chart-{chart} canvas").first.wait_for()
+
+
 def colours(page: Page, chart: str) -> int:
     """Count the distinct colours on a chart's canvases: a blank one has 1."""
+    seen(page, chart)
     script = """(id) => {
         const seen = new Set();
         for (const canvas of document.querySelectorAll(`#chart-${id} canvas`)) {
@@ -28,8 +35,28 @@ def colours(page: Page, chart: str) -> int:
 
 def option(page: Page, chart: str, path: str) -> Any:
     """Read from the options of a chart as it stands."""
+    seen(page, chart)
     script = """([id, path]) => {
         const chart = echarts.getInstanceByDom(document.getElementById(`chart-${id}`));
         return path.split(".").reduce((value, key) => value[key], chart.getOption());
     }"""
     return page.evaluate(script, [chart, path])
+
+
+def shown(page: Page, layer: str = "load", brain: int = 0) -> None:
+    """Wait until the map shows a layer of a brain; its tables are unpacked in their own time."""
+    page.wait_for_selector(f"#chart-map[data-drawn='{layer} {brain}']")
+    painted(page)
+
+
+def painted(page: Page) -> None:
+    """Wait until what was asked for has been painted."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def picture(page: Page) -> str:
+    """Return what the map's canvases show."""
+    painted(page)
+    return str(
+        page.evaluate("[...document.querySelectorAll('#chart-map canvas')].map((one) => one.toDataURL()).join()")
+    )

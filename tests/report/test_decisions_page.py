@@ -131,7 +131,7 @@ def test_the_page_is_remade_to_the_byte(folder: Path) -> None:
 def test_the_log_is_drawn_at_every_width(opened: Open, folder: Path, width: int) -> None:
     with opened(build(folder), viewport={"width": width, "height": 900}) as page:
         assert colours(page, "decisions") > 20
-        assert len(option(page, "decisions", "series")) == 1 + len(DecisionKind)
+        assert len(option(page, "decisions", "series")) == 2 + len(DecisionKind)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("#log-table tbody tr").count() == 25
 

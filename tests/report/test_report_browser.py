@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_results import SLOTS, make_network, make_results, make_slots
-from pages import Open, colours, option
+from pages import Open, colours, option, picture, seen, shown
 from playwright.sync_api import Browser, Page
 
 import sim.report
@@ -29,7 +29,7 @@ from sim.results import BrainMetrics, PairTable, StationSlots
 
 pytestmark = pytest.mark.browser
 
-CHARTS = ("map", "strip", "tide-count", "tide-bytes", "tail", "stations", "queues")
+CHARTS = ("strip", "tide-count", "tide-bytes", "tail", "stations", "queues")
 HOSTILE = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>{}"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
@@ -37,15 +37,18 @@ CHINESE = re.compile(r"[\u4e00-\u9fff]")
 @pytest.fixture(scope="module")
 def kept_page(opened: Open, report: Path) -> Iterator[Page]:
     with opened(report) as page:
+        shown(page)
         yield page
 
 
 @pytest.fixture
 def page(kept_page: Page) -> Page:
     """The page as it was opened, near enough: loading it anew for each test would take a second each time."""
-    kept_page.emulate_media(color_scheme="light")
-    for button in ("[data-language=en]", "#map-brain [data-value='0']", "#map-carrier [data-value=all]", "#zoom-all"):
+    kept_page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    first = ("[data-language=en]", "#map-brain [data-value='0']", "#map-layer [data-value=load]")
+    for button in (*first, "#map-carrier [data-value=all]", "#zoom-all"):
         kept_page.click(button)
+    shown(kept_page)
     kept_page.click("#tail-mode [data-value=all]")
     kept_page.click("#to-peak")
     return kept_page
@@ -69,11 +72,13 @@ def test_every_chart_is_drawn(opened: Open, report: Path, scheme: str, width: in
             assert colours(page, chart) > 20, chart
             series = option(page, chart, "series")
             assert sum(len(part["data"]) for part in series) > 0, chart
+        shown(page)
+        assert colours(page, "map") > 20
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_chart_describes_itself_to_who_cannot_see_it(page: Page) -> None:
-    for chart in CHARTS:
+    for chart in ("map", *CHARTS):
         label = page.locator(f"#chart-{chart}").get_attribute("aria-label")
         assert label
         assert len(label) > 20
@@ -129,26 +134,25 @@ def test_slider_moves_the_map(page: Page, folder: Path) -> None:
     busier = np.maximum(load[:edges], load[edges : 2 * edges])
     peak = int(np.argmax(load[: 2 * edges].sum(axis=0, dtype=np.int64)))
 
-    def shown() -> tuple[str, list[str], list[str]]:
-        hot = page.locator("#moment-lines .row > span:last-child").all_text_contents()
-        widths = [item["lineStyle"]["color"] for item in option(page, "map", "series.0.data")]
-        return page.locator("#slot-label").inner_text(), hot, widths
+    def state() -> tuple[str, list[str], str]:
+        hot = page.locator("#moment-lines .value").all_text_contents()
+        return page.locator("#slot-label").inner_text(), hot, picture(page)
 
     assert page.locator("#slot").input_value() == str(peak)
-    at_peak = shown()
+    at_peak = state()
     assert at_peak[1][0] == f"{busier[:, peak].max()}%"
     page.locator("#slot").fill("12")
-    early = shown()
+    early = state()
     assert "03:00" in early[0]
     assert early[1][0] == f"{busier[:, 12].max()}%"
     assert early[2] != at_peak[2]
-    assert len(early[2]) == edges
     page.locator("#slot").press("ArrowRight")
-    assert "03:15" in shown()[0]
+    assert "03:15" in state()[0]
     page.click("#to-peak")
-    assert shown() == at_peak
+    assert state() == at_peak
     page.click("#map-carrier button[data-value='0']")
-    assert len(shown()[2]) == edges // 2 + 1
+    assert state()[2] != at_peak[2]
+    assert page.locator("#moment-note").inner_text().split()[2] == str(edges // 2 + 1)
 
 
 def test_play_moves_on_and_stops(page: Page) -> None:
@@ -165,6 +169,7 @@ def test_brain_switch_changes_map_and_tables(page: Page) -> None:
     places = ("#moment-lines", "#station-table", "#pair-table")
     before = [page.locator(place).inner_text() for place in places]
     page.click("#station-brain button[data-value='1']")
+    shown(page, brain=1)
     after = [page.locator(place).inner_text() for place in places]
     assert all(new != old for new, old in zip(after, before, strict=True))
     for group in ("map-brain", "station-brain", "pair-brain"):
@@ -202,9 +207,9 @@ def test_whole_page_answers_the_keyboard(page: Page) -> None:
     assert page.evaluate("document.activeElement.dataset.value") == "1"
     page.focus("#zoom-in")
     page.keyboard.press("Enter")
-    assert option(page, "map", "dataZoom.0.start") > 0
+    zoomed = picture(page)
     page.click("#zoom-all")
-    assert option(page, "map", "dataZoom.0.start") == 0
+    assert picture(page) != zoomed
 
 
 def test_hostile_names_are_shown_and_harmless(opened: Open, tmp_path: Path) -> None:
@@ -212,12 +217,17 @@ def test_hostile_names_are_shown_and_harmless(opened: Open, tmp_path: Path) -> N
     with opened(path) as page:
         assert page.locator("#title").inner_text() == HOSTILE.format("Jiangxi provincial data exchange")
         for chart in CHARTS:
+            seen(page, chart)
             page.evaluate(
                 """(id) => echarts.getInstanceByDom(document.getElementById(`chart-${id}`))
                     .dispatchAction({ type: "showTip", seriesIndex: 0, dataIndex: 0 })""",
                 chart,
             )
-        assert HOSTILE.format("province") in page.locator("#chart-map .tip").inner_text()
+        shown(page)
+        page.focus("#chart-map")
+        page.keyboard.press("n")
+        page.wait_for_selector("#chart-map .tip")
+        assert HOSTILE.format("")[:40] in page.locator("#chart-map .tip").inner_text()
         page.click("[data-language=zh]")
         assert page.locator("img, object, iframe, embed").count() == 0
         assert page.evaluate("window.hacked") is None
@@ -234,13 +244,10 @@ def test_printing_is_light_and_comes_back(opened: Open, report: Path) -> None:
 
 
 def test_colours_follow_the_system(page: Page) -> None:
-    light = option(page, "map", "series.0.data.0.lineStyle.color")
+    light = option(page, "tail", "series.0.lineStyle.color")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(
-        """(old) => echarts.getInstanceByDom(document.getElementById("chart-map"))
-            .getOption().series[0].data[0].lineStyle.color !== old""",
-        arg=light,
-    )
+    page.wait_for_function("() => document.documentElement.dataset.scheme === 'dark'")
+    assert option(page, "tail", "series.0.lineStyle.color") != light
 
 
 def _silent(metrics: BrainMetrics) -> BrainMetrics:
@@ -300,6 +307,7 @@ def test_run_without_exchanges_says_so(opened: Open, tmp_path: Path) -> None:
         write_station_slots(folder, brain, [StationSlots(*(nothing.astype(kind) for kind in kinds))])
         write_pairs(folder, brain, PairTable([], [], *[nothing] * 10))
     with opened(build(folder)) as page:
+        shown(page)
         body = page.locator("body").inner_text()
         assert "No line carries anything" in body
         assert "Nothing was refused" in body
