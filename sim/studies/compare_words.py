@@ -106,7 +106,7 @@ def _clause(compared: Compared, name: str, place: int) -> Words:
     verb = _verb(one)
     return Words(
         f"{label} {verb.en} {title.en} against {base}: {span}",
-        f"{label} 使{title.zh}相对 {base} {verb.zh}：{span}",
+        f"{label} 使 {title.zh} 相对 {base} {verb.zh}：{span}",
     )
 
 
