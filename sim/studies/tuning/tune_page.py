@@ -40,7 +40,9 @@ def blocks_of(order: TuneOrder, tuned: Tuned) -> list[Block]:
     blocks: list[Block] = []
     if tuned.effects:
         blocks.append(_intervals(tuned))
-    blocks += [_scatter(order, tuned, place, first) for place in range(len(names)) if place != first]
+    # What no setting changes, such as deadlines that none misses, makes no picture.
+    moved = np.ptp(np.array([one.values for one in tuned.trials if not one.pruned]), axis=0) > 0.0
+    blocks += [_scatter(order, tuned, place, first) for place in np.flatnonzero(moved).tolist() if place != first]
     blocks.append(_progress(order, tuned, first))
     if any(tuned.importances[first].values()):
         blocks.append(_bars(order, tuned, first))

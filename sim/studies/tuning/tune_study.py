@@ -57,7 +57,7 @@ def verdict_of(order: TuneOrder, tuned: Tuned) -> Verdict:
         )
     effect = _shown_effect(order, tuned)
     title = measure(effect.objective).title
-    span = f"{_percent(effect.change)} [{_percent(effect.low)}, {_percent(effect.high)}]"
+    span = f"{_percent(effect.change)} % [{_percent(effect.low)}, {_percent(effect.high)}]"
     if tuned.winner is tuned.found:
         en = f"Trial {tuned.found.number} beats the defaults on unseen traces: {title.en} {span}, {count} scenes"
         zh = f"第 {tuned.found.number} 次试验在未见轨迹上优于默认值：{title.zh} {span}，{count} 个场景"
@@ -108,7 +108,7 @@ def _shown_effect(order: TuneOrder, tuned: Tuned) -> Effect:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:+.3g} %"
+    return f"{100 * share:+.3g}"
 
 
 def _changes(order: TuneOrder, trial: Trial) -> dict[str, float]:
