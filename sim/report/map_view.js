@@ -156,7 +156,7 @@ function openMap() {
     label: () => text("map.describe", { sites: count(SITES), edges: count(EDGES), nodes: count(NODES), brain: BRAINS[state.brain].name, time: stepPeriod(state.step) }),
     rank: (kind) => Array.from({ length: { site: SITES, edge: EDGES, node: NODES }[kind] }, (_, index) => ({ index, at: strengthOf(strongest({ kind, index }).value) }))
       .sort((one, other) => other.at - one.at || one.index - other.index).map(({ index }) => index),
-    onPin: (item) => { byId("map-said").textContent = item ? itemLine(item) : text("map.hint"); },
+    onPin: tellPinned,
   });
 }
 async function drawMap() {
@@ -171,6 +171,10 @@ function drawMoment() {
   MAP.view?.show(shownNow());
   momentPanel();
   moveCursors();
-  const item = MAP.view?.pinned();
+  tellPinned(MAP.view?.pinned());
+}
+// Below the map stands what is pinned, and else how to use the map, which paper need not tell.
+function tellPinned(item) {
   byId("map-said").textContent = item ? itemLine(item) : text("map.hint");
+  byId("map-said").classList.toggle("hint", !item);
 }

@@ -213,7 +213,7 @@ function render() {
   mapLegend();
   againstTable();
   byId("slot").setAttribute("aria-label", text("map.slider"));
-  byId("map-said").textContent = text("map.hint");
+  tellPinned(MAP.view?.pinned());
   fill("tide-legend", FACTS.modes.map((mode, index) => swatch(word("modes", mode), `var(--mode-${index})`)),
     BRAINS.map((brain, index) => stroke(text("tides.delivered", brain.name), tone(index), dash(index))));
   decisions();
