@@ -19,15 +19,15 @@ from help_text import command, help_text  # noqa: E402 - what the site's pages a
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 
 
+SUBSTITUTION = re.compile(r"\$\((.*?)(?<!\\)\)")
+
+
 def typed(text: str) -> list[str]:
-    """Command lines in the fenced blocks of a page: continued lines joined, pipes cut off, substitutions by themselves."""
+    """Command lines in the fenced blocks of a page: continued lines joined, pipes cut off, substitutions apart."""
     found = []
     for block in re.findall(r"^```(?:sh|bash|console)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        block, inner = block.replace("\\\n", " "), []
-        while (nested := re.search(r"\$\(([^()]*)\)", block)) is not None:
-            inner.append(nested[1])
-            block = block[: nested.start()] + "SUBSTITUTED" + block[nested.end() :]
-        for line in [*block.splitlines(), *inner]:
+        script = block.replace("\\\n", " ")
+        for line in [*SUBSTITUTION.sub("SUBSTITUTED", script).splitlines(), *SUBSTITUTION.findall(script)]:
             for part in re.findall(r"(?:^|[;&|]) *(exchange-router [^|;&]*)", line):
                 found.append(re.split(r"\s(?:#|\d?>)", part)[0])
     return found
