@@ -19,6 +19,7 @@ import sim.report
 from router_core.errors import BadInputError
 from sim.data_plane import Refusal
 from sim.report import build
+from sim.report.packing import in_doublings, packed
 from sim.report.province_map import APART, NOT_ON_MAP, province_map
 from sim.report.slot_loads import MAP_VALUES_MAX, map_slots_per_step, queues, slot_loads, steps_for, worst_queues
 from sim.results import network_table
@@ -238,3 +239,41 @@ def test_stored_loads_are_those_of_the_results(folder: Path) -> None:
         assert table.shape[1] == SLOTS
         assert table.max() <= 100
         assert table.max() > 50
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_packed_tables_come_back(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = rng.integers(0, 256, (int(rng.integers(0, 9)), int(rng.integers(1, 40)))).astype(np.uint8)
+    steps = np.frombuffer(zlib.decompress(b64decode(packed(table))), dtype=np.uint8).reshape(table.shape)
+    np.testing.assert_array_equal(np.cumsum(steps, axis=1, dtype=np.uint8), table)
+
+
+def test_counts_in_doublings_are_right_within_three_percent() -> None:
+    counts = np.unique(np.geomspace(1, 2_000_000, 5000).astype(np.int64))
+    back = np.rint(2 ** (in_doublings(counts) / 12.0) - 1)
+    assert (np.abs(back - counts) <= 0.03 * counts + 0.6).all()
+    assert in_doublings(np.array([0, 2**60])).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_station_is_somewhere_on_the_map_close_by(seed: int) -> None:
+    table = network_table(make_network(cities=3, counties=2, seed=seed, rename="{}"))
+    province = province_map(table)
+    edges, sites, nodes, twigs = (len(of) for of in (province.edges, province.sites, province.nodes, province.twigs))
+    assert sites + nodes == len(table.nodes.name)
+    names = [node.name for node in (*province.sites, *province.nodes)]
+    assert sorted(names) == sorted(table.nodes.name)
+    assert province.row_count == 2 * edges + sites + nodes + 2 * twigs
+    for row, role, owner in zip(province.station_row, table.stations.role, table.stations.owner, strict=True):
+        if role != "line":
+            assert names[row - 2 * edges] == table.nodes.name[owner]
+            continue
+        if row < 2 * edges:
+            continue
+        twig, back = province.twigs[(row - 2 * edges - sites - nodes) % twigs], row >= 2 * edges + sites + nodes + twigs
+        ends = [names[-1 - end] if end < 0 else names[sites + end] for end in (twig.a, twig.b)]
+        line = [table.nodes.name[end] for end in (table.lines.source[owner], table.lines.target[owner])]
+        assert line == (ends[::-1] if back else ends)
+    far = province_map(table, near=False)
+    assert (far.sites, far.edges, far.nodes, far.twigs) == (province.sites, province.edges, (), ())
