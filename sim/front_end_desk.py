@@ -111,8 +111,16 @@ class FrontEndDesk:
             return accepted
         if self._rows is None:
             self._rows = [np.arange(first_id, dtype=np.int32)]
+        if not len(accepted):
+            # Most instants of the world bring nothing new, and few of them the end of a hold.
+            due = self._held.take(now_ns)
+            if not due:
+                return NOTHING
+            released = in_order(*due)
+            self._note(released.row)
+            return released.exchanges
         tasks = Tasks(accepted, rows)
-        if self._handling is not None and len(tasks):
+        if self._handling is not None:
             tasks = self._handled(tasks, self._handling)
         late = tasks.exchanges.submitted_ns >= now_ns
         if late.any():
