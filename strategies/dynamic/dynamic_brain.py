@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Final, Protocol
 
 import numpy as np
@@ -49,6 +50,7 @@ from strategies.guard.deadline_risk import RiskSetting
 from strategies.guard.ladder import TrustLadder
 from strategies.guard.telemetry_guard import GuardSetting, TelemetryGuard
 from strategies.particles.probe_plan import ProbePlanner
+from strategies.particles.probe_setting import ProbeSetting
 from strategies.particles.tomography import LinkStateEstimator
 from strategies.policy_record import PolicyRecord
 from strategies.static.plan_in_time import PlanInTime
@@ -58,6 +60,7 @@ from strategies.static.task_rules import TaskRules
 from strategies.surges.monitor import SurgeMonitor
 from strategies.surges.surge import Scope, Surge
 from strategies.tides.forecast import Forecast
+from strategies.tides.tides import Tides
 
 # What a surge raises is looked at by particles at these many stations at most.
 PROBED_MAX: Final = 40
@@ -146,7 +149,8 @@ class DynamicBrain:
         )  # fmt: skip
         self._stations = StationsNow(network, bulk_chunk_bytes(prepared, transport))
         self._links = LinkStateEstimator(network)
-        self._particles = ProbePlanner(network, plan.paths) if probing else None
+        rhythm = ProbeSetting(period_ns=setting.probe_ns, bytes_per_s=setting.probe_bytes_per_s)
+        self._particles = ProbePlanner(network, plan.paths, rhythm) if probing else None
         self._rerouting = Rerouting(network, plan.paths, setting)
         self._lending = lending(network)
         self._capacity = Capacity(self._lending, network.station_servers, setting.server_target, setting.cool_down_ns)
@@ -161,10 +165,9 @@ class DynamicBrain:
                 lead_share=1.0, lead_share_over=0.7, over_steps=15, risk=RiskSetting(chunk_bytes=transport.chunk_bytes)
             ),
         )
-        self._tides = prepared.tides
         self._start = start
         # Whatever takes long is done now, and no control step waits for it.
-        self._ahead = self._outlook()
+        self._ahead = _outlook(prepared.tides, start)
         self._watch: SurgeMonitor | None = None
         self._surges: list[Surge] = []
         self._slot: int | None = None
@@ -263,11 +266,6 @@ class DynamicBrain:
         self._surges = [one for one in self._watch.active if one.scope is not Scope.STATION]
         self._demand.follow(self._surges)
         return self._surged(event.now_ns, found, of_stations=False)
-
-    def _outlook(self) -> Forecast:
-        """What is forecast from the run's first day on."""
-        midnight = self._start.replace(hour=0, minute=0, second=0, microsecond=0)
-        return self._tides.forecast(TimeGrid(midnight, HOUR_NS, HOURS * OUTLOOK_DAYS))
 
     def _surged(self, now_ns: int, found: Sequence[Surge], *, of_stations: bool) -> list[Command]:
         """Log surges that began or ended, and look at the ways that new ones take."""
@@ -483,3 +481,11 @@ def bulk_chunk_bytes(prepared: Prepared, transport: Transport) -> float:
     sizes = np.array([min(one.mean_bytes, chunk) for one in bulk])
     weight = np.array([one.bytes_share for one in bulk])
     return float(sizes @ weight / weight.sum()) if weight.sum() > 0 else float(sizes.mean())
+
+
+# Studies make many brains of one preparation, one after another.
+@lru_cache(maxsize=2)
+def _outlook(tides: Tides, start: datetime) -> Forecast:
+    """What is forecast from the run's first day on; nobody writes to it."""
+    midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
+    return tides.forecast(TimeGrid(midnight, HOUR_NS, HOURS * OUTLOOK_DAYS))

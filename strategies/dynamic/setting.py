@@ -25,7 +25,7 @@ BOUNDS: Final[dict[str, tuple[float, float]]] = {
     "pace_min": (0.0, 1.0),
     "hold_of_lead": (0.0, 1.0),
     "probe_ns": (SECOND_NS, DAY_NS),
-    "probe_bytes_per_s": (0.0, 1e12),
+    "probe_bytes_per_s": (1.0, 1e12),
     "record_ns": (SECOND_NS, 366 * DAY_NS),
 }
 
@@ -91,8 +91,8 @@ class DynamicSetting:
     pace_target: float = 0.9
     pace_min: float = 0.05
     hold_of_lead: float = 0.75
-    probe_ns: int = 30 * SECOND_NS
-    probe_bytes_per_s: float = 50_000.0
+    probe_ns: int = MINUTE_NS
+    probe_bytes_per_s: float = 200_000.0
     record_ns: int = HOUR_NS
 
     def __post_init__(self) -> None:

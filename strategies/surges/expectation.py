@@ -58,9 +58,9 @@ class Expectation:
             raise BadInputError("forecast.mean", "must be finite and not negative", float(np.min(forecast.mean)))
         if start.tzinfo is not None:
             raise BadInputError("start", "must be local time without a zone", start.isoformat())
-        self._mean = np.concatenate(
-            [forecast.mean, np.stack([watched.totals(flows, hour) for hour in forecast.mean])], axis=1
-        )
+        self._forecast, self._flows, self._watched = forecast, flows, watched
+        # By hour, as they come up: of the forecast's days a run lives through few.
+        self._mean: dict[int, NDArray[np.float64]] = {}
         self._spread = spread
         self._offset_ns = (start - grid.begin) // timedelta(microseconds=1) * 1_000
 
@@ -79,9 +79,12 @@ class Expectation:
         return mean, deviation
 
     def _hour(self, hour: int) -> NDArray[np.float64]:
-        last = len(self._mean) - 1
+        last = self._forecast.grid.count - 1
         if hour > last:
             hour = max(last - (HOURS - 1) + (hour - last - 1) % HOURS, 0)
         elif hour < 0:
             hour = min(hour % HOURS, last)
-        return np.asarray(self._mean[hour])
+        if hour not in self._mean:
+            own = self._forecast.mean[hour]
+            self._mean[hour] = np.concatenate([own, self._watched.totals(self._flows, own)])
+        return self._mean[hour]

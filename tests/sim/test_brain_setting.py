@@ -27,7 +27,7 @@ def test_a_setting_survives_its_file(name: str, tmp_path: Path) -> None:
 
 
 def test_times_are_seconds_in_files() -> None:
-    assert stated(DynamicSetting())["probe_s"] == 30.0
+    assert stated(DynamicSetting())["probe_s"] == 60.0
     assert setting_of({"probe_s": 1.5}).probe_ns == 1_500_000_000
 
 
