@@ -55,7 +55,8 @@ def painted(page: Page) -> None:
 
 
 def picture(page: Page) -> str:
-    """Return what the map's canvases show."""
+    """Return what the map's canvases show while the pointer is elsewhere."""
+    page.mouse.move(5, 5)
     painted(page)
     return str(
         page.evaluate("[...document.querySelectorAll('#chart-map canvas')].map((one) => one.toDataURL()).join()")

@@ -118,6 +118,7 @@ def test_zoom_and_pan_change_the_view_and_come_back(page: Page) -> None:
     page.mouse.wheel(0, -300)  # with the focus on the map the wheel zooms
     near = picture(page)
     assert near != whole
+    page.mouse.move(box["x"] + 200, box["y"] + 200)
     page.mouse.down()
     page.mouse.move(box["x"] + 260, box["y"] + 230, steps=3)
     page.mouse.up()
@@ -350,6 +351,17 @@ def test_tables_sort_by_value_and_back(page: Page, folder: Path) -> None:
     page.keyboard.press("Space")
     assert head.get_attribute("aria-sort") == "none"
     assert numbers(page, "station-table", 4) == served
+
+
+def test_shares_sort_by_size_and_not_by_their_digits(page: Page, folder: Path) -> None:
+    metrics = read_metrics(folder, BRAINS[0], read_network(folder))
+    head = page.locator("#station-table th").nth(2)
+    head.locator("button").click()
+    names = [row.served for row in sorted(metrics.stations, key=lambda row: -row.mean_utilisation)]
+    assert numbers(page, "station-table", 4) == [f"{value:,}" for value in names]
+    for _ in range(2):
+        head.locator("button").click()
+    assert head.get_attribute("aria-sort") == "none"
 
 
 def test_times_sort_by_length_and_groups_keep_their_names(page: Page) -> None:
