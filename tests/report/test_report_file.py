@@ -188,6 +188,7 @@ def test_loads_of_the_map_equal_a_plain_count(step: int) -> None:
     network = make_network(cities=2, counties=1, seed=4, rename="{}")
     province = province_map(network_table(network))
     slots = make_slots(network, np.random.default_rng(1), balanced=True)
+    slots.waiting[:] = np.random.default_rng(2).integers(0, 50, len(slots.waiting))
     halves = [type(slots)(**{name: column[part::2] for name, column in vars(slots).items()}) for part in (0, 1)]
     load = slot_loads(province, iter(halves), SLOTS, step, 4)
     expected = np.zeros_like(load.percent)
@@ -198,6 +199,10 @@ def test_loads_of_the_map_equal_a_plain_count(step: int) -> None:
         if row != NOT_ON_MAP:
             expected[row, slot // step] = max(expected[row, slot // step], round(100 * float(share)))
     np.testing.assert_array_equal(load.percent, expected)
+    shown = province.station_row[slots.station] != NOT_ON_MAP
+    queued = np.zeros((province.row_count, -(-SLOTS // step) * step), dtype=np.int64)
+    np.add.at(queued, (province.station_row[slots.station[shown]], slots.slot[shown]), slots.waiting[shown])
+    np.testing.assert_array_equal(load.waiting, in_doublings(queued.reshape(len(queued), -1, step).max(axis=2)))
     hours = dense[:, : 4 * (SLOTS // 4)].reshape(len(dense), -1, 4).mean(axis=2)
     left = dense[:, 4 * (SLOTS // 4) :].mean(axis=1)
     np.testing.assert_allclose(load.busiest, np.maximum(hours.max(axis=1), left), rtol=1e-5)
