@@ -131,10 +131,12 @@ def test_zoom_and_pan_change_the_view_and_come_back(page: Page) -> None:
 def test_page_scrolls_past_a_map_without_focus(page: Page) -> None:
     seen(page, "map")
     whole = picture(page)
-    page.locator("#slot").focus()
+    page.evaluate("document.getElementById('slot').focus({ preventScroll: true })")
     box = page.locator("#chart-map").bounding_box()
     assert box
-    page.mouse.move(box["x"] + 2, box["y"] + 300)
+    spot = (box["x"] + 200, box["y"] + 300)
+    assert page.evaluate("([x, y]) => document.elementFromPoint(x, y).closest('#chart-map') !== null", spot)
+    page.mouse.move(*spot)
     before = page.evaluate("scrollY")
     page.mouse.wheel(0, 120)
     page.wait_for_function("(before) => scrollY > before", arg=before)
