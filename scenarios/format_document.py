@@ -44,7 +44,8 @@ peak_utilisation = 0.5
 
 ## Changes
 
-A study can ask for a scenario with changes, such as `demand x1.2` or `counties +3`: [scenario changes](scenario-changes.md).
+A scenario can have changes, such as `demand x1.2` or `counties +3`, by the key `changes` or by the option of a study:
+[scenario changes](scenario-changes.md).
 """
 
 FORMS: Final[tuple[tuple[str, type[Model]], ...]] = (

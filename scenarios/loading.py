@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
+
+from pydantic import Field
 
 from router_core.errors import BadInputError
 from router_core.platform import Platform
@@ -11,13 +14,14 @@ from scenarios.changes import changed
 from scenarios.composition import build_composition
 from scenarios.explicit import build_explicit
 from scenarios.levels import build_levels
-from scenarios.model import Titles
+from scenarios.model import Model, Text, Titles
 from scenarios.model_composition import CompositionModel
 from scenarios.model_explicit import ExplicitModel
 from scenarios.model_levels import LevelsModel
 from scenarios.reading import BUNDLED, Document, read_document, validated
 
 SCHEMA: Final = 1
+CHANGES: Final = "changes"
 _TITLE_KEYS: Final = ("name", "title_en", "title_zh")
 
 
@@ -58,11 +62,27 @@ def load(name_or_path: str, changes: Sequence[str] = ()) -> Platform:
     BadInputError
         For the first thing that is wrong, naming file, key path, rule and value; nothing is built then.
     """
-    platform = _built(read_document(name_or_path))
-    return changed(platform, changes) if changes else platform
+    document = read_document(name_or_path)
+    platform = _built(document)
+    try:
+        own = validated(_ChangesModel, {key: document.data[key] for key in document.data.keys() & {CHANGES}}).changes
+        result = changed(platform, own) if own else platform
+    except BadInputError as error:
+        raise document.own(error) from None
+    if not own or not changes:
+        return changed(result, changes) if changes else result
+    return changed(platform, [*own, *changes])
+
+
+class _ChangesModel(Model):
+    """The key `changes`, which a file of any form may have."""
+
+    changes: list[Text] = Field(default_factory=list)
 
 
 def _built(document: Document) -> Platform:
+    """Build a document as if it had no changes."""
+    document = replace(document, data={key: value for key, value in document.data.items() if key != CHANGES})
     if document.base is not None:
         _built(document.base)  # what is wrong there is the base's fault, and said so
     try:

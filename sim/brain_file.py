@@ -93,7 +93,7 @@ def read_brain(path: Path, platform: Platform) -> BrainFile:
         prepared = Prepared.from_parts(document["prepared"], arrays, platform.network)
     except BadInputError as error:
         if error.place == "plan.topology":
-            rule = f"must be made for the network of scenario {platform.name}"
+            rule = f"must be made for the network of scenario {platform.name} with its changes, by `brain fit`"
             raise BadInputError("brain", rule, document["provenance"].get("scenario"), str(path)) from None
         raise error.within(str(path)) from None
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:

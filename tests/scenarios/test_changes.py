@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -345,3 +346,25 @@ def test_changes_are_a_sequence_of_texts() -> None:
 @given(st.lists(st.sampled_from(["demand x2", "demand x0.5", "lines x1.25", "lines x0.8", "servers x3"]), max_size=6))
 def test_factors_multiply_whatever_their_order(texts: list[str]) -> None:
     assert scenarios.load("toy", texts).digest == scenarios.load("toy", texts[::-1]).digest
+
+
+CHANGED_FILE = 'schema = 1\nname = "faster"\ntitle_en = "a"\ntitle_zh = "b"\nextends = "toy"\nchanges = {}\n'
+
+
+def test_a_file_may_have_changes_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "faster.toml"
+    path.write_text(CHANGED_FILE.format('["lines x2", "demand x1.5"]'), encoding="utf-8")
+    own, asked = scenarios.load(str(path)), scenarios.load("toy", ["lines x2", "demand x1.5"])
+    assert own.network.digest == asked.network.digest != scenarios.load("toy").network.digest
+    # Further ones are made after them, as if all stood in one list.
+    assert scenarios.load(str(path), ["lines x0.5"]).network.digest == scenarios.load("toy").network.digest
+
+
+@pytest.mark.parametrize(("value", "place"), [("3", "changes"), ('["lines xx"]', "change"), ("[2]", "changes[0]")])
+def test_a_files_wrong_changes_are_its_own(value: str, place: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(CHANGED_FILE.format(value), encoding="utf-8")
+    with pytest.raises(BadInputError) as caught:
+        scenarios.load(str(path))
+    assert caught.value.place == place
+    assert caught.value.file == str(path)
