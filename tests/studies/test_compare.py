@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from learnt_toy import hours
+from tuned_toy import minutes, toy_brain
 
 import scenarios
 from exchange_router.main import status
@@ -36,6 +37,14 @@ from sim.workers import open_workers
 from strategies.registry import make_brain
 from traces.reader import TraceReader
 
+FAULT = """
+schema = 1
+[[faults]]
+kind = "slow"
+node = "province/process"
+from = 0
+factor = 500.0
+"""
 MORNING = Draw(datetime(2026, 3, 9, 9), timedelta(minutes=6), exchanges_per_day=40_000)
 
 
@@ -86,6 +95,7 @@ def test_the_same_bytes_whoever_works(workers: str, order: CompareOrder, compare
 def test_values_are_those_of_plain_replays(compared: Compared, tmp_path: Path) -> None:
     again = compared_by("here", replace(compared.order, replications=Replications(1, 1)), tmp_path)
     one, toy = again.replications[0], scenarios.load("toy")
+    assert len(again.replications) == 1
     for place, name in enumerate(("ecmp", "shortest-path")):
         lived = live(toy, one.traces[place], make_brain(name, toy.network), seed=one.seed)
         for warm_up_ns, found in ((again.warm_up_ns, again), (compared.warm_up_ns, compared)):
@@ -165,7 +175,7 @@ def test_several_measures_hold_together(tmp_path: Path, compared: Compared) -> N
 @pytest.mark.parametrize("seed", range(2))
 def test_as_many_replications_as_the_precision_takes(seed: int, tmp_path: Path) -> None:
     wanted = Precision(0.6, relative=True)
-    order = order_of(measures=("mean.all",), replications=Replications(2, 40, wanted), seed=seed, warm_up_ns=0)
+    order = order_of(measures=("mean.all",), replications=Replications(2, 15, wanted), seed=seed, warm_up_ns=0)
     found = compared_by("here", order, tmp_path)
     count = len(found.replications)
     one = found.effects["mean.all"][0]
@@ -177,7 +187,7 @@ def test_as_many_replications_as_the_precision_takes(seed: int, tmp_path: Path) 
     assert one.change is not None
     assert math.log1p(one.change.value) == pytest.approx(estimate.value)
     assert found.precise == (estimate.half_width <= wanted.half_width)
-    assert found.precise or count == 40
+    assert found.precise or count == 15
     # One less would not have done, unless the pilot did.
     assert count == 2 or estimate.half_width * math.sqrt(count / (count - 1)) > wanted.half_width
     # What was lived first is what is lived when nothing more is asked for.
@@ -200,6 +210,25 @@ def test_one_seed_proves_nothing(tmp_path: Path) -> None:
     assert verdict.text.en.startswith("one seed proves nothing")
     assert (verdict.confidence, verdict.good) == (None, None)
     assert folder_of(found).page.blocks
+
+
+def test_brains_from_files_borrow_and_move_traffic_about(tmp_path: Path) -> None:
+    texts = ["brain=ecmp", f"brain=dynamic prepared={toy_brain(tmp_path)}"]
+    order = order_of(*texts, traffic=Traffic(traces=(minutes(),)), replications=Replications(1, 1))
+    found = compared_by("here", order, tmp_path)
+    assert found.values["churn"][0, 0] == found.values["capacity"][0, 0] == 0.0
+    assert found.values["churn"][1, 0] > 0.0
+    assert found_of(found)["arms"][1]["setting"]["busy"] > 0.0
+
+
+def test_faults_are_of_their_arm(tmp_path: Path) -> None:
+    (tmp_path / "slow.toml").write_text(FAULT, encoding="utf-8")
+    order = order_of("brain=ecmp", f"brain=ecmp faults={tmp_path / 'slow.toml'}", measures=("mean.all",))
+    found = compared_by("here", order, tmp_path)
+    assert (found.values["mean.all"][1] > found.values["mean.all"][0]).all()
+    (tmp_path / "slow.toml").write_text(FAULT.replace("from = 0", "from = 400"), encoding="utf-8")
+    with pytest.raises(BadInputError, match=r"slow\.toml"):
+        compared_by("here", order, tmp_path)
 
 
 def test_given_traces_are_taken_in_turn(tmp_path: Path) -> None:
@@ -299,7 +328,7 @@ def test_who_is_faster_because_it_loses_more_is_not_called_better(compared: Comp
 
 def test_many_arms_are_summed_up(tmp_path: Path) -> None:
     texts = [f'brain=ecmp change="lines x{factor}"' for factor in (2, 3, 4)]
-    order = order_of("brain=ecmp", *texts, 'brain=ecmp change="lines x0.5"', measures=("mean.all",))
+    order = order_of("brain=ecmp", *texts, 'brain=ecmp change="lines x0.5"', replications=Replications(2, 2))
     found = compared_by("here", order, tmp_path)
     text = verdict_of(found).text.en
     assert "of 4 arms do better than ecmp" in text
