@@ -16,6 +16,7 @@ from learnt_toy import hours
 from tuned_toy import minutes, toy_brain
 
 import scenarios
+from exchange_router import provenance
 from exchange_router.main import status
 from router_core.errors import BadInputError
 from router_core.units import MINUTE_NS
@@ -345,7 +346,10 @@ DRAWN = ["--start", "2026-03-09T09:00", "--hours", "0.1", "--exchanges-per-day",
 
 
 @pytest.mark.usefixtures("english")
-def test_the_command_writes_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_a_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "commit", lambda: "unknown")  # a checkout may change while tests run
     out = tmp_path / "compared"
     words = [*WORDS, *DRAWN, "--seeds", "2", "--out", str(out)]
     assert status([*words, "--json"]) == 0
