@@ -412,7 +412,7 @@ def _live_run(run: _Run) -> _Lived:
     lived = live_case(run.case, progress)
     return _Lived(
         values=tuple(measures(lived, one) for one in run.warm_ups_ns),
-        tails=tuple(tail_counts(lived, one) for one in run.warm_ups_ns),
+        tails=tail_counts(lived, run.warm_ups_ns),
         start=start_of(lived, run.span_ns),
     )
 
