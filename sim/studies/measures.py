@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
 from router_core.units import HOUR_NS
@@ -99,22 +98,26 @@ def measures(lived: Lived, warm_up_ns: int = 0) -> dict[str, float]:
     """
     record, done = lived.record, lived.done
     exchanges, outcome = record.exchanges, record.outcome
-    counted = exchanges.submitted_ns >= warm_up_ns
+    # A trace is in order of submission: what counts is all from one row on.
+    first = int(exchanges.submitted_ns.searchsorted(warm_up_ns))
+    order, times_ns = done.order, done.ordered_ns
+    if first:
+        kept = order >= first
+        order, times_ns = order[kept], times_ns[kept]
+    mode_of = exchanges.mode[order]
+    missed = np.bincount(exchanges.mode[first:][done.missed[first:]], minlength=len(Mode))
     result: dict[str, float] = {}
-    rows_of: dict[str, NDArray[np.bool_]] = {
-        name: counted if name == "all" else counted & (exchanges.mode == Mode[name.upper()]) for name in MODES
-    }
-    for mode, rows in rows_of.items():
-        ordered_ns = done.times_ns(rows)
+    for mode in MODES:
+        ordered_ns = times_ns if mode == "all" else times_ns[mode_of == Mode[mode.upper()]]
         for name, share in QUANTILES.items():
             result[f"{name.removesuffix('_ns')}.{mode}"] = (
                 float(percentile(ordered_ns, share)) if len(ordered_ns) else np.nan
             )
         result[f"mean.{mode}"] = exact_sum(ordered_ns) / len(ordered_ns) if len(ordered_ns) else np.nan
-        result[f"missed.{mode}"] = float((rows & done.missed).sum())
-    refused = outcome.refusal != Refusal.NOT_REFUSED
-    result["refused"] = float((counted & refused).sum())
-    result["undelivered"] = float((counted & ~refused & ~done.delivered).sum())
+        result[f"missed.{mode}"] = float(missed.sum() if mode == "all" else missed[Mode[mode.upper()]])
+    refused = outcome.refusal[first:] != Refusal.NOT_REFUSED
+    result["refused"] = float(refused.sum())
+    result["undelivered"] = float((~refused & ~done.delivered[first:]).sum())
     result["retries"] = float(outcome.retries.sum(dtype=np.int64))
     result["busiest"] = _busiest(lived)
     result["churn"] = record.churn
