@@ -47,11 +47,12 @@ Moment = Annotated[int, BeforeValidator(_moment_ns)]
 class FaultModel(Model):
     """One `[[faults]]`."""
 
-    kind: Literal["stop", "slow", "servers"]
+    kind: Literal["stop", "slow", "servers", "pool"]
     node: Name | None = None
     line: Annotated[list[Name], Field(min_length=2, max_length=2)] | None = None
     carrier: Name | None = None
     cable: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+    pool: Name | None = None
     from_: Annotated[Moment, Field(alias="from")]
     until: Moment | None = None
     factor: Annotated[float, Field(ge=1.0, le=1e6)] | None = None
@@ -101,15 +102,33 @@ def _fault(place: str, says: FaultModel, network: Network, span_ns: int) -> Faul
         raise BadInputError(f"{place}.from", rule, says.from_ / SECOND_NS)
     if until_ns <= says.from_:
         raise BadInputError(f"{place}.until", "must be later than from", until_ns / SECOND_NS)
-    for key, value, kind in (("factor", says.factor, "slow"), ("servers", says.servers, "servers")):
+    for key, value, kind in (
+        ("factor", says.factor, "slow"),
+        ("servers", says.servers, "servers"),
+        ("pool", says.pool, "pool"),
+    ):
         if (value is not None) != (says.kind == kind):
             rule = f"belongs to kind {kind!r}, and to nothing else"
             raise BadInputError(f"{place}.{key}", rule, "nothing" if value is None else value)
+    if says.pool is not None:
+        return Fault(FaultKind.POOL, (), says.from_, until_ns, pool=_pool(place, says, network))
     stations = _stations(place, says, network)
     if says.servers is not None and all(says.servers >= network.station_servers[station] for station in stations):
         most = max(int(network.station_servers[station]) for station in stations)
         raise BadInputError(f"{place}.servers", f"must be fewer than there are, {most}", says.servers)
     return Fault(FaultKind[says.kind.upper()], stations, says.from_, until_ns, says.factor or 1.0, says.servers or 1)
+
+
+def _pool(place: str, says: FaultModel, network: Network) -> int:
+    for key, value in (("node", says.node), ("line", says.line), ("carrier", says.carrier), ("cable", says.cable)):
+        if value is not None:
+            raise BadInputError(f"{place}.{key}", "belongs to a node or a line, not to a pool", value)
+    names = [pool.name for pool in network.pools]
+    if says.pool not in names:
+        raise BadInputError(
+            f"{place}.pool", f"must be one of {', '.join(names) or 'none: there is no pool'}", says.pool
+        )
+    return names.index(says.pool)
 
 
 def _stations(place: str, says: FaultModel, network: Network) -> tuple[int, ...]:

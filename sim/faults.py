@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from router_core.network import Network
+from router_core.network import NO_POOL, Network
 from router_core.units import DURATION_NS_MAX, PS_PER_BYTE_MAX
 from sim.data_plane import PlaneCommand, SetStationServers, SetStationService, SetStationUp
 
@@ -20,11 +20,12 @@ NEVER_NS: Final = 2**63 - 1
 
 
 class FaultKind(IntEnum):
-    """What a fault does: its stations stop, take longer, or lose servers."""
+    """What a fault does: its stations stop, take longer, or lose servers; or a cloud's pool lends nothing."""
 
     STOP = 0
     SLOW = 1
     SERVERS = 2
+    POOL = 3
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,15 @@ class Fault:
     ----------
     kind : FaultKind
     stations : tuple of int
-        What it strikes.
+        What it strikes; of POOL none.
     from_ns, until_ns : int
         In force from the one instant until before the other [ns]; `NEVER_NS`: to the end of the run.
     factor : float
         SLOW: a service takes so many times as long, >= 1.
     servers : int
         SERVERS: at most so many are left, >= 1.
+    pool : int
+        POOL: which one, else `NO_POOL`.
     """
 
     kind: FaultKind
@@ -50,6 +53,7 @@ class Fault:
     until_ns: int
     factor: float = 1.0
     servers: int = 1
+    pool: int = NO_POOL
 
 
 class StationFaults:
@@ -70,11 +74,14 @@ class StationFaults:
         When something changes, ascending [ns]; `step` is to be called at each.
     up : bool (S,)
         Which stations are up now.
+    pool_up : bool (P,)
+        Which pools lend now; `sim.pools` says what that does to those who borrow.
     """
 
     def __init__(self, network: Network, faults: Sequence[Fault]) -> None:
         self._touched: dict[int, set[int]] = {}
         self._of: dict[int, list[Fault]] = {}
+        self._of_pools = [fault for fault in faults if fault.kind == FaultKind.POOL]
         for fault in faults:
             for at_ns in {fault.from_ns, fault.until_ns} - {NEVER_NS}:
                 self._touched.setdefault(at_ns, set()).update(fault.stations)
@@ -82,6 +89,7 @@ class StationFaults:
                 self._of.setdefault(station, []).append(fault)
         self.instants = tuple(sorted(self._touched))
         self.up: NDArray[np.bool_] = np.ones(network.station_count, dtype=np.bool_)
+        self.pool_up: NDArray[np.bool_] = np.ones(len(network.pools), dtype=np.bool_)
         self._servers = network.station_servers.copy()
         self._servers_all = network.station_servers
         self._borrowed = np.zeros(network.station_count, dtype=np.int32)
@@ -104,6 +112,8 @@ class StationFaults:
 
     def step(self, now_ns: int) -> list[PlaneCommand]:
         """Return what changes at this instant; each station is set once, however many faults begin and end on it."""
+        self.pool_up[:] = True
+        self.pool_up[[fault.pool for fault in self._of_pools if fault.from_ns <= now_ns < fault.until_ns]] = False
         slowed, staffed, turned = [], [], []
         for station in sorted(self._touched.get(now_ns, ())):
             here = [fault for fault in self._of[station] if fault.from_ns <= now_ns < fault.until_ns]

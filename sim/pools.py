@@ -37,6 +37,9 @@ class CloudPools:
     `start_ns` of the pool later. Fewer: those that would start last are called off first, then those that serve are
     given back, at once. Whoever asks for more again waits again.
 
+    A pool that fails lends nothing: what serves is gone at once, what starts never comes. Requests stand, and further
+    ones are taken, as who asks need not know; when the pool returns, it starts what nodes then are to have.
+
     Parameters
     ----------
     network : Network
@@ -51,7 +54,8 @@ class CloudPools:
         self._network = network
         self._station = lending_station(network)
         self._coming: dict[int, list[tuple[int, int]]] = {}  # by node: (when they serve, how many), in order
-        self._lent = np.zeros(network.node_count, dtype=np.int64)
+        self._wanted = np.zeros(network.node_count, dtype=np.int64)
+        self._up = np.ones(len(network.pools), dtype=np.bool_)
         self.serving: NDArray[np.int32] = np.zeros(network.station_count, dtype=np.int32)
         self._now_ns = 0
         self._serving_ns = np.zeros(network.station_count, dtype=np.int64)
@@ -71,18 +75,38 @@ class CloudPools:
         BadInputError
             If the command asks for what cannot be; nothing changes then.
         """
-        lent = self._checked(command)
+        wanted = self._checked(command)
         self._account(now_ns)
         starts: set[int] = set()
-        for node, servers in zip(command.node.tolist(), command.servers.tolist(), strict=True):
-            more = servers - int(self._lent[node])
-            if more > 0:
-                at_ns = now_ns + self._network.pools[self._network.node_pool[node]].start_ns
-                self._coming.setdefault(node, []).append((at_ns, more))
-                starts.add(at_ns)
-            elif more < 0:
-                self._give_back(node, -more)
-        self._lent = lent
+        for node in command.node.tolist():
+            if self._up[self._network.node_pool[node]]:
+                starts |= self._change(node, int(wanted[node] - self._wanted[node]), now_ns)
+        self._wanted = wanted
+        self._peak = [max(pair) for pair in zip(self._peak, self.lent(), strict=True)]
+        return sorted(starts - {now_ns})
+
+    def set_up(self, up: NDArray[np.bool_], now_ns: int) -> list[int]:
+        """Let pools fail or return; `step` then says what it changes at once.
+
+        Parameters
+        ----------
+        up : bool (P,)
+            Which pools lend from now on.
+        now_ns : int
+
+        Returns
+        -------
+        list of int
+            As of `request`.
+        """
+        self._account(now_ns)
+        starts: set[int] = set()
+        for node in np.flatnonzero(self._wanted).tolist():
+            pool = self._network.node_pool[node]
+            if up[pool] != self._up[pool]:
+                wanted = int(self._wanted[node])
+                starts |= self._change(node, wanted if up[pool] else -wanted, now_ns)
+        self._up = up.copy()
         self._peak = [max(pair) for pair in zip(self._peak, self.lent(), strict=True)]
         return sorted(starts - {now_ns})
 
@@ -98,7 +122,7 @@ class CloudPools:
 
     def lent(self) -> list[int]:
         """Return how many servers each pool has lent now, starting ones included."""
-        return self._by_pool(self._lent)
+        return [count if up else 0 for count, up in zip(self._by_pool(self._wanted), self._up.tolist(), strict=True)]
 
     def serving_ns(self, now_ns: int) -> NDArray[np.int64]:
         """Return the time that borrowed servers were there to serve at each station up to now [ns], (S,)."""
@@ -108,6 +132,16 @@ class CloudPools:
         """Return what each pool lent up to now."""
         self._account(now_ns)
         return [PoolUse(peak, lent_ns) for peak, lent_ns in zip(self._peak, self._pool_ns, strict=True)]
+
+    def _change(self, node: int, more: int, now_ns: int) -> set[int]:
+        """Let a node have more servers or fewer, and return when more start."""
+        if more < 0:
+            self._give_back(node, -more)
+        if more <= 0:
+            return set()
+        at_ns = now_ns + self._network.pools[self._network.node_pool[node]].start_ns
+        self._coming.setdefault(node, []).append((at_ns, more))
+        return {at_ns}
 
     def _give_back(self, node: int, count: int) -> None:
         coming = self._coming.pop(node, [])
@@ -134,14 +168,14 @@ class CloudPools:
         self._now_ns = now_ns
 
     def _checked(self, command: BorrowServers) -> NDArray[np.int64]:
-        """Return how many servers each node would have, or refuse the command."""
+        """Return how many servers each node is to have, or refuse the command."""
         network = self._network
         for name in ("node", "servers"):
             column = getattr(command, name)
             if column.dtype != np.int32 or column.shape != (len(command.node),):
                 found = f"{column.dtype} {column.shape}"
                 raise BadInputError(f"borrow.{name}", "must be int32 with one row a node", found)
-        lent = self._lent.copy()
+        wanted = self._wanted.copy()
         named: set[int] = set()
         for row, (node, servers) in enumerate(zip(command.node.tolist(), command.servers.tolist(), strict=True)):
             if not 0 <= node < network.node_count or network.node_pool[node] == NO_POOL:
@@ -152,9 +186,9 @@ class CloudPools:
             most = SERVERS_MAX - int(network.station_servers[self._station[node]])
             if not 0 <= servers <= most:
                 raise BadInputError(f"borrow.servers[{row}]", f"must lie in 0..{most}", servers)
-            lent[node] = servers
-        for pool, wanted in zip(network.pools, self._by_pool(lent), strict=True):
-            if wanted > pool.servers:
+            wanted[node] = servers
+        for pool, asked in zip(network.pools, self._by_pool(wanted), strict=True):
+            if asked > pool.servers:
                 rule = f"must ask for no more than the {pool.servers} servers of the pool"
-                raise BadInputError(f"borrow {pool.name}", rule, wanted)
-        return lent
+                raise BadInputError(f"borrow {pool.name}", rule, asked)
+        return wanted

@@ -267,6 +267,9 @@ class World:
                 self._plane.apply(command)
                 if isinstance(command, SetStationUp):
                     self._env.process(self._alarm(at_ns, command))
+            for starts_ns in self._pools.set_up(self._faults.pool_up, at_ns):
+                self._env.process(self._servers_start(starts_ns - at_ns))
+            self._staff(at_ns)
 
     def _alarm(self, at_ns: int, change: SetStationUp) -> Control:
         yield self._after(self._config.alarm_ns, Rank.ALARM)

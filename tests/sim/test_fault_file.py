@@ -9,7 +9,7 @@ import pytest
 
 import scenarios
 from router_core.errors import BadInputError
-from router_core.network import Network
+from router_core.network import NO_POOL, Network, Pool
 from router_core.network_builder import NetworkBuilder, Service
 from router_core.units import DAY_NS, HOUR_NS, SECOND_NS
 from router_core.vocabulary import NodeKind
@@ -21,8 +21,8 @@ DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "fault-format.md"
 
 @pytest.fixture(scope="module")
 def network() -> Network:
-    """Two centres joined by three cables of two carriers, a router and a front-end."""
-    builder = NetworkBuilder(("outer",), ("red", "blue"))
+    """Two centres joined by three cables of two carriers, a router and a front-end; two pools."""
+    builder = NetworkBuilder(("outer",), ("red", "blue"), (Pool("near", "近云", 5, 1), Pool("far", "远云", 2, 1)))
     quick = Service(4, 1, 0)
     for name in ("hub", "edge"):
         builder.add_node(name, NodeKind.CENTRE, service=quick, process=Service(8, 1, 0))
@@ -87,8 +87,10 @@ def test_instants(tmp_path, network, text, instant_ns):
 
 def test_kinds_and_their_figures(tmp_path, network):
     text = fault() + fault(kind='"slow"', factor="2.5") + fault(kind='"servers"', servers="7", node='"hub"')
-    stop, slow, servers = read(tmp_path, network, text)
-    assert (stop.kind, slow.kind, servers.kind) == tuple(FaultKind)
+    text += fault(kind='"pool"', node="", pool='"far"')
+    stop, slow, servers, pool = read(tmp_path, network, text)
+    assert (stop.kind, slow.kind, servers.kind, pool.kind) == tuple(FaultKind)
+    assert (pool.pool, pool.stations, stop.pool) == (1, (), NO_POOL)
     assert slow.factor == 2.5
     # Seven are fewer than the eight that process, and no fewer than the four that pass.
     assert servers.servers == 7
@@ -127,6 +129,10 @@ REFUSED = {
     "no servers": (fault(kind='"servers"'), "faults[0].servers", "belongs to kind 'servers'"),
     "none left": (fault(kind='"servers"', servers="0"), "faults[0].servers", "greater than or equal to 1"),
     "none lost": (fault(kind='"servers"', servers="4"), "faults[0].servers", "must be fewer than there are, 4"),
+    "which pool": (fault(kind='"pool"', node=""), "faults[0].pool", "belongs to kind 'pool'"),
+    "unknown pool": (fault(kind='"pool"', node="", pool='"moon"'), "faults[0].pool", "must be one of near, far"),
+    "a pool that stops": (fault(node="", pool='"near"'), "faults[0].pool", "belongs to kind 'pool'"),
+    "a pool at a node": (fault(kind='"pool"', pool='"near"'), "faults[0].node", "not to a pool"),
     "the second one": (fault() + fault(kind='"stop "'), "faults[1].kind", "must be"),
     "no toml": ("[[faults]\n", "line 2, column 9", "valid TOML"),
     "no list": ("faults = 5\n", "faults", "must be a valid list"),
@@ -163,11 +169,11 @@ def test_the_documented_example_is_read(tmp_path):
     network = scenarios.load("jiangxi").network
     found = read(tmp_path, network, example, head="")
     assert [one.kind for one in found] == list(FaultKind)
-    assert [len(one.stations) for one in found] == [2, 1, 1]
-    assert [network.station_servers[one.stations[0]] for one in found] == [1, 4, 32], "as the comments say"
+    assert [len(one.stations) for one in found] == [2, 1, 1, 0]
+    assert [network.station_servers[one.stations[0]] for one in found[:3]] == [1, 4, 32], "as the comments say"
 
 
 def test_every_key_is_documented():
     described = set(re.findall(r"^\| `(\w+)` \|", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE))
-    keys = {"kind", "node", "line", "carrier", "cable", "from", "until", "factor", "servers"}
+    keys = {"kind", "node", "line", "carrier", "cable", "from", "until", "factor", "servers", "pool"}
     assert described == keys

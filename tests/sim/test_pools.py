@@ -153,54 +153,83 @@ def with_pools(random: Random, network: Network) -> Network:
     return replace(network, pools=pools, node_pool=frozen(member, np.int32))
 
 
+class Entries:
+    """Each borrowed server is one entry of its node: the instant from which it serves."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.servers: dict[int, list[int]] = {node: [] for node in range(network.node_count)}
+        self.lendable = [node for node in self.servers if network.node_pool[node] != NO_POOL]
+        # What a node is to have; it has it unless its pool has failed.
+        self.asked = dict.fromkeys(self.servers, 0)
+        self.up = [True] * 3
+        self.served_ns, self.lent_ns, self.peak = np.zeros(network.station_count, np.int64), [0] * 3, [0] * 3
+
+    def station(self, node: int) -> int:
+        process = self.network.node_process_station[node]
+        return int(process if process != NO_STATION else self.network.node_station[node])
+
+    def pass_instant(self, now: int) -> None:
+        for node, ready in self.servers.items():
+            self.served_ns[self.station(node)] += sum(at <= now for at in ready)
+            if ready:
+                self.lent_ns[self.network.node_pool[node]] += len(ready)
+
+    def by_pool(self, counts: dict[int, int]) -> list[int]:
+        return [sum(counts[node] for node in self.lendable if self.network.node_pool[node] == k) for k in range(3)]
+
+    def lent(self) -> list[int]:
+        return self.by_pool({node: len(ready) for node, ready in self.servers.items()})
+
+    def adjust(self, now: int) -> None:
+        """Let each node have what it is to have, from those that serve first."""
+        for node in self.lendable:
+            pool = self.network.node_pool[node]
+            ready, count = self.servers[node], self.asked[node] if self.up[pool] else 0
+            ready += [now + self.network.pools[pool].start_ns] * (count - len(ready))
+            self.servers[node] = sorted(ready)[:count]
+        self.peak = [max(pair) for pair in zip(self.peak, self.lent(), strict=True)]
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_server_by_server(seed):
-    """Each server is one entry, the instant from which it serves; requests beyond a pool are refused."""
+    """Requests, and pools that fail and return; requests beyond a pool are refused, whether it has failed or not."""
     random = Random(seed)
     network = with_pools(random, drawn_network(random))
-    pools, now = CloudPools(network), 0
-    servers: dict[int, list[int]] = {node: [] for node in range(network.node_count)}
-    lendable = [node for node in servers if network.node_pool[node] != NO_POOL]
-    served_ns, lent_ns, peak = np.zeros(network.station_count, np.int64), [0, 0, 0], [0, 0, 0]
+    pools, entries, now = CloudPools(network), Entries(network), 0
     wake: set[int] = set()
     refused = 0
-    for _ in range(60):
-        if not lendable:
-            break
+    for _ in range(60 if entries.lendable else 0):
         until = now + random.choice((0, 1, 2, 3, 7))
         while now < until:  # instant by instant
-            for node, ready in servers.items():
-                process = network.node_process_station[node]
-                station = process if process != NO_STATION else network.node_station[node]
-                served_ns[station] += sum(at <= now for at in ready)
-                if ready:
-                    lent_ns[network.node_pool[node]] += len(ready)
+            entries.pass_instant(now)
             now += 1
             if now in wake:
                 pools.step(now)
-        nodes = random.sample(lendable, random.randint(1, len(lendable)))
+        nodes = random.sample(entries.lendable, random.randint(1, len(entries.lendable)))
         wanted = [random.choice((0, 0, 1, 2, 5)) for _ in nodes]
-        after = {node: len(ready) for node, ready in servers.items()} | dict(zip(nodes, wanted, strict=True))
-        sums = [sum(n for node, n in after.items() if network.node_pool[node] == k) for k in range(3)]
+        after = entries.asked | dict(zip(nodes, wanted, strict=True))
         command = BorrowServers(np.array(nodes, np.int32), np.array(wanted, np.int32))
-        if any(total > pool.servers for total, pool in zip(sums, network.pools, strict=True)):
+        if any(total > pool.servers for total, pool in zip(entries.by_pool(after), network.pools, strict=True)):
             refused += 1
             with pytest.raises(BadInputError, match=r"^borrow p\d: "):
                 pools.request(command, now)
         else:
             wake |= set(pools.request(command, now))
             pools.step(now)
-            for node, count in zip(nodes, wanted, strict=True):
-                ready = servers[node]
-                ready += [now + network.pools[network.node_pool[node]].start_ns] * (count - len(ready))
-                servers[node] = sorted(ready)[:count]
-            peak = [max(pair) for pair in zip(peak, sums, strict=True)]
-        for node, ready in servers.items():
-            process = network.node_process_station[node]
-            station = process if process != NO_STATION else network.node_station[node]
-            assert pools.serving[station] == sum(at <= now for at in ready)
-        assert pools.serving.sum() == sum(at <= now for ready in servers.values() for at in ready)
+            entries.asked = after
+            entries.adjust(now)
+        if random.random() < 0.3:
+            entries.up = [random.random() < 0.7 for _ in range(3)]
+            wake |= set(pools.set_up(np.array(entries.up), now))
+            pools.step(now)
+            assert pools.set_up(np.array(entries.up), now) == [], "what is so already changes nothing"
+            entries.adjust(now)
+        for node, ready in entries.servers.items():
+            assert pools.serving[entries.station(node)] == sum(at <= now for at in ready)
+        assert pools.serving.sum() == sum(at <= now for ready in entries.servers.values() for at in ready)
+        assert pools.lent() == entries.lent()
         assert all(lent <= pool.servers for lent, pool in zip(pools.lent(), network.pools, strict=True))
-        np.testing.assert_array_equal(pools.serving_ns(now), served_ns)
-    assert pools.use(now) == [PoolUse(*pair) for pair in zip(peak, lent_ns, strict=True)]
-    assert refused or not lendable or sum(pool.servers for pool in network.pools) > 15
+        np.testing.assert_array_equal(pools.serving_ns(now), entries.served_ns)
+    assert pools.use(now) == [PoolUse(*pair) for pair in zip(entries.peak, entries.lent_ns, strict=True)]
+    assert refused or not entries.lendable or sum(pool.servers for pool in network.pools) > 15

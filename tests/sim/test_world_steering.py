@@ -134,11 +134,17 @@ def drawn(seed: int) -> dict:
         command = BorrowServers(np.array(lendable, np.int32), np.array(servers, np.int32))
         at_slot.setdefault(random.randrange(2 * slots) / 2, []).append(command)
     faults = []
-    for _ in range(random.choice((0, 4))):
-        kind = FaultKind(random.randrange(3))
+    for _ in range(random.choice((0, 6))):
+        kind = random.choice(list(FaultKind))
         stations = tuple(random.sample(range(network.station_count), 3))
         begin = random.randrange(span_ns // GRID_NS) * GRID_NS
-        faults.append(Fault(kind, stations, begin, begin + random.randint(1, 40) * GRID_NS, 2.0, 1))
+        until = begin + random.randint(1, 40) * GRID_NS
+        if kind == FaultKind.POOL:
+            # Some minutes on the scale of slots: what a pool lent must have time to come, to go and to come again.
+            until = begin + random.randint(1, 3) * SLOT_NS
+            faults.append(Fault(kind, (), begin, until, pool=random.randrange(len(pools))))
+        else:
+            faults.append(Fault(kind, stations, begin, until, 2.0, 1))
     return {"network": network, "batch": batch, "at_slot": at_slot, "span_ns": span_ns, "faults": faults}
 
 
@@ -361,6 +367,35 @@ def test_a_loss_of_servers_strikes_a_nodes_own(small):
         (network, *small[1:]), crowd(small, 10), {0: loan(1), 2: loan(0)}, faults=[replace(loss, until_ns=NEVER_NS)]
     )
     assert lost_for_good.metrics.counts.delivered == 10, "one is always left"
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_what_a_pool_lent_is_gone_while_it_fails_and_starts_anew_when_it_returns(small, plane):
+    """Two borrowed at 0 serve from 90 s on; the pool fails from 120 s to 240 s; they serve again from 330 s on."""
+    failure = Fault(FaultKind.POOL, (), 2 * MINUTE_NS, 4 * MINUTE_NS, pool=0)
+    run = minutes(small, crowd(small, 500), {0: loan(2)}, plane=PLANES[plane], faults=[failure])
+    done_s = np.sort(run.record.outcome.delivered_ns) // SECOND_NS
+    expected = [*range(1, 91), *np.repeat(range(91, 121), 3), *range(121, 331), *np.repeat(range(331, 368), 3)]
+    np.testing.assert_array_equal(done_s, expected[:500])
+    (pool,) = run.metrics.pools
+    assert pool.lent[:6] == [2, 0, 0, 2, 2, 2]
+    assert pool.peak == 2
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_requests_to_a_pool_that_fails_stand(small, plane):
+    """Asked for while it fails, and called off while it fails: what is wanted when it returns is what comes."""
+    failure = Fault(FaultKind.POOL, (), MINUTE_NS, 4 * MINUTE_NS, pool=0)
+    run = minutes(
+        small, crowd(small, 1_000), {0: loan(1), 2: loan(3), 3: loan(2)}, plane=PLANES[plane], faults=[failure]
+    )
+    assert run.metrics.pools[0].lent[:6] == [0, 0, 0, 2, 2, 2]
+    never = minutes(small, crowd(small, 100), {0: loan(1), 2: loan(0)}, plane=PLANES[plane], faults=[failure])
+    assert never.metrics.pools[0].server_ns == MINUTE_NS
+    without = minutes(small, crowd(small, 100), {}, plane=PLANES[plane])
+    gone = replace(failure, from_ns=0, until_ns=NEVER_NS)
+    nothing = minutes(small, crowd(small, 100), {0: loan(3)}, plane=PLANES[plane], faults=[gone])
+    np.testing.assert_array_equal(nothing.record.outcome.delivered_ns, without.record.outcome.delivered_ns)
 
 
 def test_a_service_that_outlasts_its_server_makes_no_station_busier_than_full(small):
