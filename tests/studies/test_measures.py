@@ -24,6 +24,7 @@ from sim.data_plane import Refusal
 from sim.replay import Lived
 from sim.studies.case import BrainChoice, Case, live_case
 from sim.studies.measures import MEASURES, SHOWN, measure, measures
+from sim.studies.tails import EDGES_NS, tail_counts
 
 
 @cache
@@ -86,6 +87,16 @@ def test_what_is_refused_or_under_way_is_counted_as_such() -> None:
     early = int((lived.record.exchanges.submitted_ns < late).sum())
     assert (found["refused"], found["undelivered"]) == (5.0 - early, 2.0)
     assert count > 7
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tails_count_what_took_longer_and_not_what_took_as_long(seed: int) -> None:
+    lived, random = run(), stream(seed, "tails")
+    # Times on the edges themselves, and beyond both ends.
+    ladder = np.concatenate([[0], EDGES_NS, [EDGES_NS[-1] + 1]])
+    done = replace(lived.done, ordered_ns=np.sort(random.choice(ladder, len(lived.done.order))))
+    (found,) = tail_counts(replace(lived, done=done), [0])
+    assert found["all"].tolist() == [len(done.ordered_ns), *((done.ordered_ns > edge).sum() for edge in EDGES_NS)]
 
 
 def test_names_of_measures() -> None:
