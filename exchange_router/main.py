@@ -59,6 +59,11 @@ COMMANDS: Final = {
         "tune_brain",
         "Search over a brain's parameters by replay; the winner is a setting file.  以回放搜索策略参数。",
     ),
+    "survive": Place(
+        "survive_command",
+        "survive_failures",
+        "What every failure costs, and pairs of them: lost, late, until normal.  各类故障的代价与恢复时间。",
+    ),
     "grow": Place(
         "grow_command",
         "grow_scenario",

@@ -1,0 +1,1 @@
+"""What failures cost: every one by itself, and pairs of them, each held against the same hours without it."""
