@@ -120,13 +120,13 @@ def _text(survived: Survived) -> TextBlock:
             f"Late: delivered later by more than {bound}. Sooner is counted the same way: where ways change, some gain "
             "what others lose, and as many sooner as late is a mere shuffle. Lost: given up, refused, or not delivered "
             "at the end of the run, a day later at most. Served elsewhere: visits at stations beyond those they had, "
-            "as a share of all, while it lasts. Normal again: from then on, in any five minutes, no more than "
-            f"{band} are late or lost beyond those sooner, and the backlog is within 5 % (or ten exchanges). Cut off: "
-            "no way in the network is left, not even one the brain does not use. Failures end when told, all at once.",
+            "as a share of all, while it lasts; retries too. Normal again: from then on, in any five minutes, no more "
+            f"than {band} are late or lost beyond those sooner, and the backlog is within 5 % (or ten exchanges). "
+            "Cut off: no way in the network is left, not even one the brain does not use. Failures end when told, all at once.",
             "每次回放的交换、其他用户与噪声都与无故障时相同，因此逐笔对比。计入故障开始时在途及之后提交的交换。"
             f"推迟：送达晚于无故障时超过 {bound}；提前同法计数，两者相当只是次序变化。"
             "丢失：放弃、被拒或运行结束（至多一天后）仍未送达。"
-            "改道：故障期间各站点多于平时的服务次数占比。恢复正常：此后任意五分钟内推迟或丢失（减去提前）不超过"
+            "改道：故障期间各站点多于平时的服务次数占比，含重试。恢复正常：此后任意五分钟内推迟或丢失（减去提前）不超过"
             f" {band}，且积压在 5 %（或十笔）以内。隔断：网络中已无任何通路，包括策略未使用的。",
         ),
     )

@@ -26,8 +26,8 @@ _COLUMNS: Final = [
     Column(title=Words("p99", "p99"), form=Form.NS),
     Column(title=Words("p99 of queries", "查询 p99"), form=Form.NS),
     Column(title=Words("normal after return", "恢复后至正常"), form=Form.NS),
-    Column(title=Words("seen", "已见正常")),
     Column(title=Words("pairs cut off", "隔断对数"), form=Form.NUMBER),
+    Column(title=Words("normal seen", "已见正常")),
 ]
 
 
@@ -47,8 +47,8 @@ def _row(one: Suffered) -> list[Cell]:
         _known(one.mean("p99_ns")),
         _known(one.mean("p99_query_ns")),
         after_s * 1e9,
-        seen,
         one.mean("cut_pairs"),
+        seen,
     ]
 
 

@@ -131,7 +131,10 @@ def verdict_of(survived: Survived) -> Verdict:
     hours, seeds = len(survived.hours), len(survived.spec.seeds)
     english += f". Every single failure at {_many(hours, 'hour')}, {_many(seeds, 'seed')}."
     chinese += f"。所有单点故障，{hours} 个时段，{seeds} 个种子。"
-    return Verdict(text=Words(english, chinese), confidence=confidence, good=not losing)
+    # That nothing is lost is good only if nobody had to wait for the return, as those cut off had.
+    cutting = any(one.mean("cut_pairs") > 0 for one in alone)
+    good = False if losing else None if cutting else True
+    return Verdict(text=Words(english, chinese), confidence=confidence, good=good)
 
 
 def _worst(survived: Survived, one: Suffered) -> str:
