@@ -12,6 +12,7 @@ import scenarios
 from router_core.errors import BadInputError
 from router_core.platform import Platform
 from sim.brain_setting import read_setting
+from sim.churn import PAIRS
 from sim.faults import Fault
 from sim.replay import DEFAULT_DATA_PLANE, Lived, live
 from sim.world import WorldConfig
@@ -23,6 +24,8 @@ from traces.reader import TraceReader
 
 # A worker lives many cases of few platforms and brains; a brain file of a province takes a second to read.
 KEPT: Final = 4
+# Studies judge churn too.
+WORLD: Final = WorldConfig(churn_pairs=PAIRS)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Case:
     brain: BrainChoice
     seed: int
     changes: tuple[str, ...] = ()
-    config: WorldConfig = field(default_factory=WorldConfig)
+    config: WorldConfig = WORLD
     faults: tuple[Fault, ...] = ()
     data_plane: str = DEFAULT_DATA_PLANE
 

@@ -16,11 +16,10 @@ from router_core.errors import BadInputError
 from router_core.platform import ChangedPlatform
 from router_core.randomness import stream
 from router_core.units import SECOND_NS
-from sim.churn import PAIRS
 from sim.fault_file import read_faults
 from sim.faults import Fault
 from sim.studies.arms import Arm
-from sim.studies.case import Case, live_case, platform_of
+from sim.studies.case import WORLD, Case, live_case, platform_of
 from sim.studies.measures import MEASURES, MODES, measure, measures
 from sim.studies.paired import Effect, each_of, effect
 from sim.studies.precision import Precision, needed
@@ -28,7 +27,6 @@ from sim.studies.tails import tail_counts
 from sim.studies.traffic import DrawnTrace, Traffic, drawn
 from sim.studies.warm_up import start_of, warm_up_of, warm_ups
 from sim.workers import Workers, tell
-from sim.world import WorldConfig
 from traces.reader import TraceReader
 from traces.validate import open_valid
 
@@ -37,7 +35,6 @@ DEFAULT_MEASURES: Final = ("p99.query", "p99.all")
 # News of a replay travel through a mailbox; a bar has no finer steps.
 _STEPS: Final = 50
 # A measure, so it is to be looked at.
-_WORLD: Final = WorldConfig(churn_pairs=PAIRS)
 
 Floats = NDArray[np.float64]
 OnProgress = Callable[[str, float, int, int], None]
@@ -280,7 +277,7 @@ class _Comparison:
                     order.arms[place].brain,
                     one.seed,
                     order.arms[place].changes,
-                    _WORLD,
+                    WORLD,
                     faults=faults[place],
                 ),
                 self._span_ns,
