@@ -270,6 +270,8 @@ def test_whoever_works_the_study_is_the_same(tmp_path):
         ]
         assert all(len(one.harms) == 4 for one in (*found.singles, *found.paired))
         texts.append(content(found))
+        one = (*found.singles, *found.paired)[3]
+        assert one.harms == tuple(try_failure(Trial(moment, one.failure, spec.bounds)) for moment in found.moments)
     assert texts[0] == texts[1]
 
 

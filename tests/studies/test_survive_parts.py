@@ -272,6 +272,12 @@ def test_who_is_cut_off_is_whom_a_search_does_not_reach(name):
         assert [not joined_by_search(network, down, *ends[place]) for place in picked] == found[picked].tolist()
         cut += int(found.sum())
     assert cut > 0
+    # Single directions too: who can send may not be able to receive.
+    for _ in range(6):
+        down = np.array([random.random() < 0.15 for _ in range(network.station_count)])
+        found = reach.cut(source, target, down)
+        picked = random.sample(range(len(ends)), min(25, len(ends)))
+        assert [not joined_by_search(network, down, *ends[place]) for place in picked] == found[picked].tolist()
     everything = np.ones(network.station_count, dtype=bool)
     assert reach.cut(source, target, everything).all()
 

@@ -122,7 +122,7 @@ def _text(survived: Survived) -> TextBlock:
             "at the end of the run, a day later at most. Served elsewhere: visits at stations beyond those they had, "
             "as a share of all, while it lasts; retries too. Normal again: from then on, in any five minutes, no more "
             f"than {band} are late or lost beyond those sooner, and the backlog is within 5 % (or ten exchanges). "
-            "Cut off: no way in the network is left, not even one the brain does not use. Failures end when told, all at once.",
+            "Cut off: no way in the network is left, not even one that the brain leaves unused.",
             "每次回放的交换、其他用户与噪声都与无故障时相同，因此逐笔对比。计入故障开始时在途及之后提交的交换。"
             f"推迟：送达晚于无故障时超过 {bound}；提前同法计数，两者相当只是次序变化。"
             "丢失：放弃、被拒或运行结束（至多一天后）仍未送达。"
