@@ -29,6 +29,8 @@ class SlotClock:
         self._grid = grid
         # Last slot of each (working day, weekday, step of the day).
         self._known: dict[tuple[bool, int, int], int] = {}
+        # Of those asked for beyond the grid the slot that is most like it.
+        self._most_like: dict[tuple[bool, int, int], int] = {}
         steps = grid.step_of_day()
         for slot in range(grid.count):
             when = grid.at(slot)
@@ -47,10 +49,16 @@ class SlotClock:
         day = when.replace(hour=0, minute=0, second=0, microsecond=0)
         step = int((when - day) // timedelta(microseconds=grid.step_ns // 1_000))
         working, weekday = day_of(when.date()).working, when.weekday()
-        known = self._known
+        asked = working, weekday, step
+        if asked not in self._most_like:
+            self._most_like[asked] = self._find(*asked)
+        return self._most_like[asked]
+
+    def _find(self, working: bool, weekday: int, step: int) -> int:
+        steps_per_day, known = self._grid.steps_per_day, self._known
 
         def likeness(key: tuple[bool, int, int]) -> tuple[int, bool, bool, int]:
             apart = abs(key[2] - step)
-            return (-min(apart, grid.steps_per_day - apart), key[0] == working, key[1] == weekday, known[key])
+            return (-min(apart, steps_per_day - apart), key[0] == working, key[1] == weekday, known[key])
 
         return known[max(known, key=likeness)]

@@ -73,6 +73,9 @@ class CompiledPlane:
         self._places: dict[tuple[int, ...], int] = {}
         # Of each pair the trunks it had last and where they stand: plans of one brain differ by their weights alone.
         self._places_of: dict[int, tuple[tuple[Trunk, ...], list[int]]] = {}
+        # Of two groups of endpoints the trunks that were checked last: all endpoints of a group have the same homes.
+        self._checked: dict[tuple[int, int], tuple[Trunk, ...]] = {}
+        self._group: list[int] = network.node_group.tolist()
         self._last_ns = 0
 
     def submit(self, batch: Exchanges) -> None:
@@ -119,7 +122,7 @@ class CompiledPlane:
                     # All ways first: a plan that is refused leaves the old one in force.
                     # By endpoints, so that of several pairs without a lawful way all planes name the same one.
                     under_way = sorted(engine.under_way(), key=itemgetter(1, 2)) if reroute else []
-                    found = [(*ends, self._choice(*ends, plan)) for ends in under_way]
+                    found = [(*ends, self._choice(*ends[1:], plan)) for ends in under_way]
                     self._plan = plan
                     engine.forget_ways()
                     for pair, source, target, choice in found:
@@ -201,17 +204,20 @@ class CompiledPlane:
         """Give pairs their ways: the one that is wanted now, which comes first, and those wanted soon."""
         for position, (pair, source, target) in enumerate(wanted):
             try:
-                self._bind(pair, source, target, self._choice(pair, source, target, self._plan))
+                self._bind(pair, source, target, self._choice(source, target, self._plan))
             except BadInputError:
                 if position == 0:
                     raise
                 # Not yet wanted: it is asked for again when it is, unless another is found wrong before.
                 return
 
-    def _choice(self, pair: int, source: int, target: int, plan: Plan | None) -> Choice | None:
-        """Ask a plan for a pair's ways, and check what is new of them."""
-        known = self._places_of.get(pair)
-        return checked_choice(self._network, plan, source, target, known and known[0])
+    def _choice(self, source: int, target: int, plan: Plan | None) -> Choice | None:
+        """Ask a plan for the ways between two endpoints, and check what is new of them."""
+        groups = self._group[source], self._group[target]
+        choice = checked_choice(self._network, plan, source, target, self._checked.get(groups))
+        if choice is not None:
+            self._checked[groups] = choice.trunks
+        return choice
 
     def _bind(self, pair: int, source: int, target: int, choice: Choice | None) -> None:
         """Give a pair of endpoints its ways under the plan in force; what has no weight is never taken."""

@@ -34,7 +34,8 @@ def checked_choice(
     ----------
     network, plan, source, target
     known : tuple of Trunk, optional
-        Those of this pair that were found right before: the very same ones are not looked at again.
+        Some that were found right for these endpoints or for others of their groups: the very same ones are not looked
+        at again.
 
     Raises
     ------
