@@ -9,11 +9,14 @@ import typer
 
 from exchange_router import console
 from exchange_router.options import AsJson
+from router_core.errors import BadInputError
 from sim.report import build
+from sim.report.study_page import write_study_page
+from sim.studies.study import is_study, read_study
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Result folder of a replay.  回放结果目录。")],
+    folder: Annotated[Path, typer.Argument(help="Result folder of a replay or of a study.  回放或研究的结果目录。")],
     against: Annotated[
         Path | None,
         typer.Option(help="Another result folder of the same network, to compare with.  用于对比的另一结果目录。"),
@@ -21,7 +24,13 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Remake the HTML report from stored results.  由已存结果重新生成 HTML 报告。"""
-    path = build(folder, against)
+    if is_study(folder):
+        if against is not None:
+            raise BadInputError("--against", "must go with results of replays; for studies, use `compare`", str(folder))
+        study, page = read_study(folder)
+        path = write_study_page(folder, page, study.provenance)
+    else:
+        path = build(folder, against)
     rows = [
         (console.text("report", "报告"), str(path)),
         (console.text("size", "大小"), console.size(path.stat().st_size)),

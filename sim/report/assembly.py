@@ -14,14 +14,18 @@ from sim.report.facts import report_facts
 from traces.atomic import written_whole
 
 REPORT_FILE: Final = "report.html"
-# Pages by name: the file of their sections, what they draw with, the section that comes first.
+# Pages by name: the file of their sections, what they draw with, how they look, the section that comes first.
 FRAME: Final = ("texts.js", "format.js", "parts.js", "look.js", "frame.js", "canvas_map.js")
 MAP: Final = ("shared_time.js", "map.js", "map_view.js")
+BLOCKS: Final = tuple(
+    f"block_{kind}.js" for kind in ("verdict", "facts", "table", "intervals", "scatter", "series", "bars", "map")
+)
 SCRIPTS: Final = {
     "replay": (*FRAME, "packing.js", "replay_state.js", "week_chart.js", "charts.js", *MAP, "decisions.js", "page.js"),
     "brain": (*FRAME, "week_chart.js", "brain_texts.js", "brain_charts.js", "brain_page.js"),
-    "study": (*FRAME, "study_texts.js", "value_forms.js", "block_facts.js", "block_table.js", "study_page.js"),
+    "study": (*FRAME, "study_texts.js", "value_forms.js", "scale_ticks.js", "csv_text.js", *BLOCKS, "study_page.js"),
 }
+STYLES: Final = {"replay": ("page.css",), "brain": ("page.css",), "study": ("page.css", "block.css")}
 FIRST: Final = {"replay": "verdict", "brain": "classes", "study": "verdict"}
 HERE: Final = Path(__file__).parent
 
@@ -67,7 +71,7 @@ def page(kind: str, facts: dict[str, Any]) -> str:
         title=escape(facts["run"]["scenario"]["title_en"]),
         policy=f"default-src 'none'; script-src {' '.join(map(_hash, scripts))}; style-src 'unsafe-inline'; "
         "base-uri 'none'; form-action 'none'",
-        style=_asset("page.css"),
+        style="\n".join(map(_asset, STYLES[kind])),
         first=FIRST[kind],
         main=Template(_asset(f"{kind}.html")).substitute(week=_asset("week.html")),
         facts=_json(facts),
