@@ -23,11 +23,12 @@ function barsBlock(block, { body }) {
     const rows = shownRows.map(([label, one, other]) => element("tr", {}, element("th", { scope: "row" }, said(label)),
       element("td", { class: "picture" }, bar(one, 0), other === null ? [] : bar(other, 1)),
       element("td", { class: "bar-value" }, element("div", {}, formed(block.form, one)), two ? element("div", { class: "second" }, formed(block.form, other)) : [])));
-    const heads = element("tr", { class: "sr-only" }, element("th", { scope: "col" }, text("bars.name")), element("td", {}), element("th", { scope: "col" }, two ? names().join(", ") : text("bars.value")));
+    const heads = [["", "bars.name"], ["picture", "intervals.picture"], ["bar-value", "bars.value"]].map(([kind, key]) => element("th", { scope: "col", class: kind },
+      element("span", { class: "sr-only" }, key === "bars.value" && two ? names().join(", ") : text(key))));
     const more = whole || paper ? [] : element("button", { type: "button", class: "more-button", onclick: () => { whole = true; texts(); body.querySelector("table").focus(); } }, text("bars.all", count(block.rows.length)));
     body.replaceChildren(element("figure", { class: "panel" },
       two ? element("figcaption", { class: "legend above" }, names().map((name, at) => swatch(name, at ? "var(--brain-0)" : "var(--bar-before)"))) : [],
-      element("table", { class: two ? "bars two" : "bars", "aria-label": said(block.title), tabindex: "-1" }, element("thead", {}, heads), element("tbody", {}, rows)), more));
+      element("table", { class: two ? "bars two" : "bars", "aria-label": said(block.title), tabindex: "-1" }, element("thead", {}, element("tr", {}, heads)), element("tbody", {}, rows)), more));
   }
   return { texts, paper(on) { paper = on; if (!whole) texts(); } };
 }

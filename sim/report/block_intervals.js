@@ -7,7 +7,7 @@ const TONES = { better: ["✓", "better"], worse: ["✕", "worse"], open: ["○"
 function drawing(tag, attributes, ...children) {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children.flat());
+  made.append(...children.flat(2));
   return made;
 }
 // Where values stand across the picture, in percent.

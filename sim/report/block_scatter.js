@@ -48,7 +48,7 @@ function scatterOption(block, width) {
         name: said(group.label), type: look.line ? "line" : "scatter", data, z: LOOK_LAYER[group.look], symbol: look.symbol, symbolSize: look.size, showAllSymbol: true,
         itemStyle: { color: colour, opacity: look.opacity ?? 0.9, borderColor: look.edge ? token("ink") : token("surface"), borderWidth: look.edge ? 1.5 : 0.8 },
         lineStyle: { color: colour, width: 1.6 }, emphasis: { scale: 1.35 },
-        label: { show: group.look === "chosen" && data.length === 1, formatter: said(group.label), position: index % 2 ? "right" : "left", color: token("ink"), fontSize: 12, textBorderColor: token("surface"), textBorderWidth: 3 },
+        label: { show: group.look === "chosen" && data.length === 1, formatter: said(group.label), position: "top", color: token("ink"), fontSize: 12, textBorderColor: token("surface"), textBorderWidth: 3 },
         labelLayout: { moveOverlap: "shiftY" },
       };
     }),
