@@ -11,8 +11,7 @@ from exchange_router import console
 from exchange_router.options import AsJson
 from router_core.errors import BadInputError
 from sim.report import build
-from sim.report.study_page import write_study_page
-from sim.studies.study import is_study, read_study
+from sim.studies.study import is_study, redraw_study
 
 
 def report(
@@ -27,8 +26,7 @@ def report(
     if is_study(folder):
         if against is not None:
             raise BadInputError("--against", "must go with results of replays; for studies, use `compare`", str(folder))
-        study, page = read_study(folder)
-        path = write_study_page(folder, page, study.provenance)
+        path = redraw_study(folder)
     else:
         path = build(folder, against)
     rows = [

@@ -25,6 +25,7 @@ from sim.report.blocks import (
     Verdict,
     Words,
 )
+from sim.studies.compare_words import written
 from sim.studies.grow import Grown
 from sim.studies.grow_replay import Verified
 from sim.studies.growth import DAYS_A_YEAR
@@ -67,8 +68,10 @@ def verdict_of(grown: Grown, verified: Verified | None) -> Verdict:
     english = f"The first limit ({percent} in an hour) is {first.name}, on {first.first:%Y-%m-%d at %H:00}"
     chinese = f"最先达到上限（小时利用率 {percent}）的是 {first.name}，时间 {first.first:%Y-%m-%d %H:00}"
     if low is not None and high is not None:
-        english += f"; {reached} of {seeds} seeds reach one, nine of ten of them {low:%Y-%m-%d} to {high:%Y-%m-%d}"
-        chinese += f"；{seeds} 个种子中 {reached} 个达到，其中九成在 {low:%Y-%m-%d} 至 {high:%Y-%m-%d}"
+        one_day = low.date() == high.date()
+        days, days_zh = ("that day", "当日") if one_day else (f"{low:%Y-%m-%d} to {high:%Y-%m-%d}",) * 2
+        english += f"; {reached} of {seeds} seeds reach one, nine of ten of them {days}"
+        chinese += f"；{seeds} 个种子中 {reached} 个达到，其中九成在{days_zh}"
     proposal = grown.proposal
     assert proposal is not None
     count = len(proposal.upgrades)
@@ -86,7 +89,9 @@ def verdict_of(grown: Grown, verified: Verified | None) -> Verdict:
         if before is not None and after is not None:
             english += f" Replayed, the worst hour misses {after:,.0f} deadlines instead of {before:,.0f}."
             chinese += f"回放最差小时：超期数由 {before:,.0f} 变为 {after:,.0f}。"
-    return Verdict(text=Words(english, chinese), confidence=INNER if reached else None, good=not proposal.beyond)
+    return Verdict(
+        text=Words(english, chinese), confidence=INNER if reached else None, good=False if proposal.beyond else None
+    )
 
 
 def gap_of(grown: Grown) -> float:
@@ -328,7 +333,7 @@ def _replay_table(verified: Verified) -> TableBlock:
     for name in COMPARED:
         one = MEASURES[name]
         value = [_mean(runs, name) for runs in (verified.before, verified.after)]
-        rows.append([one.title, *(None if amount is None else _shown(amount, one.form) for amount in value)])
+        rows.append([one.title, *(None if amount is None else written(amount, one.form) for amount in value)])
     return TableBlock(
         title=Words("The worst hour, replayed", "最差小时回放"),
         note=Words(
@@ -342,16 +347,6 @@ def _replay_table(verified: Verified) -> TableBlock:
         ],
         rows=rows,
     )
-
-
-def _shown(value: float, form: Form) -> str:
-    match form:
-        case Form.NS:
-            return f"{value / 1e9:.3g} s"
-        case Form.SHARE:
-            return f"{100 * value:.3g} %"
-        case _:
-            return f"{value:,.6g}"
 
 
 def _facts(grown: Grown) -> FactsBlock:

@@ -511,7 +511,10 @@ def _sparse(entries: list[tuple[int, int, float]], shape: tuple[int, int]) -> sp
 
 def _bought(option: _Option, count: int) -> Upgrade:
     if option.kind == "line":
-        after, change = round(option.before * option.step, 2), f"lines:{option.place} x{option.step:.9f}"
+        after, change = (
+            round(option.before * option.step, 2),
+            f"lines:{option.place} x{option.step:.9f}".rstrip("0").rstrip("."),
+        )
         return Upgrade("line", option.place, option.before, after, option.unit, option.cost, change)
     word = "servers" if option.kind == "servers" else "pool"
     change = f"{word}:{option.place} +{count}"

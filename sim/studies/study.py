@@ -97,8 +97,6 @@ def write_study(out: Path, folder: StudyFolder) -> Path:
 
     A run that fails leaves what was there before.
     """
-    from sim.report.study_page import write_study_page  # noqa: PLC0415 - reading a study needs no page
-
     draft, earlier = (out.with_name(f".{out.name}.{os.getpid()}.{what}") for what in ("part", "earlier"))
     try:
         draft.mkdir(parents=True)
@@ -109,7 +107,7 @@ def write_study(out: Path, folder: StudyFolder) -> Path:
             pq.write_table(table, draft / f"{name}.parquet", compression="zstd")
         for name, content in folder.files.items():
             (draft / name).write_bytes(content)
-        page: Path = write_study_page(draft, folder.page, study.provenance)
+        page = _draw(draft, study, folder.page)
         if out.exists():
             os.replace(out, earlier)
         os.replace(draft, out)
@@ -119,6 +117,23 @@ def write_study(out: Path, folder: StudyFolder) -> Path:
         for left_over in (draft, earlier):
             shutil.rmtree(left_over, ignore_errors=True)
     return out / page.name
+
+
+def redraw_study(folder: Path) -> Path:
+    """Make the page of a stored study anew, and return it; the same bytes, unless the program has changed.
+
+    Raises
+    ------
+    BadInputError
+        As `read_study`.
+    """
+    return _draw(folder, *read_study(folder))
+
+
+def _draw(folder: Path, study: Study, page: Page) -> Path:
+    from sim.report.study_page import write_study_page  # noqa: PLC0415 - reading a study needs no page
+
+    return write_study_page(folder, page, study.provenance | {"seeds": study.seeds})
 
 
 def read_study(folder: Path) -> tuple[Study, Page]:
