@@ -4,6 +4,7 @@ const FILTERED = 20; // rows from which there is a filter
 const PAGED = 500; // rows from which there are pages
 const ROWS_A_PAGE = 100;
 const PAPER_ROWS = 5000;
+const MANY = 8; // columns from which paper has them smaller
 const WRAPPED = 26; // characters from which a column of texts may wrap
 
 function tableBlock(block, { body, name }) {
@@ -19,7 +20,7 @@ function tableBlock(block, { body, name }) {
   const pager = element("div", { class: "segments", role: "group" });
   const copy = element("button", { type: "button", onclick: async () => { if (await copyText(csvText(columns, found()))) told.textContent = text("table.copied", count(found().length)); } });
   const save = element("button", { type: "button", onclick: () => saveFile(`${name}.csv`, csvText(columns, found())) });
-  const holder = element("div", { class: rows.length > FILTERED ? "panel scroll tall" : "panel scroll" });
+  const holder = element("div", { class: ["panel scroll", rows.length > FILTERED && "tall", columns.length > MANY && "many"].filter(Boolean).join(" ") });
   const taken = element("div", { class: "segments", role: "group" }, copy, save);
   body.append(element("div", { class: "controls table-tools" }, rows.length > FILTERED ? search : [], rows.length > PAGED ? pager : [], told, taken), holder);
 

@@ -45,10 +45,15 @@ function contents() {
   byId("outline").setAttribute("aria-label", text("nav.outline"));
   fill("outline", element("ol", {}, [...parts, ends[1]].map((part) => element("li", {}, link(part)))));
 }
+// Lists of plain values on one line, of things a line each; what is null is left out.
+function plainText(value) {
+  if (Array.isArray(value)) return value.map(plainText).join(value.some((one) => typeof one === "object") ? "\n" : ", ");
+  if (value === null || typeof value !== "object") return String(value);
+  return Object.entries(value).filter(([, of]) => of !== null && of.length !== 0).map(([name, of]) => `${name.replaceAll("_", " ")}: ${plainText(of)}`).join(" · ");
+}
 function provenance() {
-  const shownAs = (value) => (typeof value === "string" ? value : Array.isArray(value) && value.every((one) => typeof one !== "object") ? value.join(", ") : JSON.stringify(value));
   fill("provenance-list", Object.entries(PROVENANCE).filter(([, value]) => value !== null && value !== undefined && value.length !== 0).flatMap(([name, value]) => [
-    element("dt", {}, TEXTS[state.language][`prov.${name}`] ?? name.replaceAll("_", " ")), element("dd", {}, mono(shownAs(value)))]));
+    element("dt", {}, TEXTS[state.language][`prov.${name}`] ?? name.replaceAll("_", " ")), element("dd", {}, mono(plainText(value)))]));
 }
 function drawCharts() { for (const { draw: drawn } of DRAWN) drawn?.(); }
 function render() {
