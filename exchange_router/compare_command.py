@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,17 +27,18 @@ from exchange_router.study_options import (
     Workers,
     traffic,
 )
+from exchange_router.study_work import finish, traffic_words, work_folder
 from router_core.errors import BadInputError
 from router_core.units import SECOND_NS
 from sim.report.blocks import Words
 from sim.studies.arms import Arm, Shared, arms_of
 from sim.studies.case import platform_of
 from sim.studies.compare import Compared, CompareOrder, Replications, compare
-from sim.studies.compare_study import found_of, study_folder
-from sim.studies.compare_words import spanned, verdict_of, written
+from sim.studies.compare_study import study_folder
+from sim.studies.compare_words import spanned, written
 from sim.studies.measures import MEASURES, SHOWN, measure
 from sim.studies.precision import Precision
-from sim.studies.study import replaceable, write_study
+from sim.studies.study import replaceable
 from sim.workers import open_workers
 from strategies.registry import BRAINS, PREPARED_BRAINS
 
@@ -154,12 +152,7 @@ def compare_arms(
             setting=setting and setting.name,
             change=change,
             faults=faults and faults.name,
-            trace=[one.name for one in trace or ()],
-            start=start,
-            hours=hours if start else None,
-            exchanges_per_day=exchanges_per_day,
-            load=load if start else None,
-            surge=surge,
+            **traffic_words(trace, start, hours, exchanges_per_day, load, surge),
             measure=names,
             seeds=None if precision else order.replications.least,
             precision=precision,
@@ -174,17 +167,8 @@ def compare_arms(
         seed=seed,
         arms=[_digests(scenario, one) for one in order.arms],
     )
-    page = write_study(out, study_folder(compared, origin, Words(platform.title_en, platform.title_zh)))
-    verdict = verdict_of(compared)
-    document = {
-        "provenance": origin,
-        "out": str(out),
-        "report": str(page),
-        "verdict": verdict.model_dump(mode="json"),
-        "found": found_of(compared),
-    }
-    console.say(console.text(*verdict.text))
-    console.emit(document, as_json, *_tables(compared))
+    result = study_folder(compared, origin, Words(platform.title_en, platform.title_zh))
+    finish(out, result, as_json, *_tables(compared))
 
 
 def _replications(
@@ -209,18 +193,13 @@ def _replications(
 
 @contextmanager
 def _folder(work: Path | None, out: Path) -> Iterator[Path]:
-    """Return where drawn traces are kept: beside the results, where workers reach it, and away afterwards."""
-    if work is not None:
+    """Return where drawn traces are kept."""
+    if work is None:
+        with work_folder(out) as folder:
+            yield folder
+    else:
         work.mkdir(parents=True, exist_ok=True)
         yield work
-        return
-    parent = out.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.{os.getpid()}.", suffix=".traces", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _digests(scenario: str, arm: Arm) -> dict[str, str | None]:

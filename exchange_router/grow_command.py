@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -13,15 +12,16 @@ from rich.table import Table
 from exchange_router import console, provenance
 from exchange_router.options import AsJson, Scenario, Seed
 from exchange_router.study_options import Change, Out, PerDay, Workers
+from exchange_router.study_work import finish, work_folder
 from router_core.errors import BadInputError
 from sim.report.blocks import Words
 from sim.studies.case import platform_of
 from sim.studies.grow import ROUTINGS, Grown, GrowSpec, grow
 from sim.studies.grow_replay import verify
-from sim.studies.grow_study import found_of, study_folder, verdict_of
+from sim.studies.grow_study import study_folder
 from sim.studies.growth import parse_growth
 from sim.studies.price_list import PriceList, read_prices
-from sim.studies.study import replaceable, write_study
+from sim.studies.study import replaceable
 from sim.workers import open_workers
 
 ROWS_SHOWN = 12
@@ -81,8 +81,8 @@ def grow_scenario(
     verified = None
     if replays and grown.proposal is not None and grown.proposal.upgrades:
         console.say(console.text("replaying the worst hour", "回放最差小时"))
-        with open_workers(workers) as many, tempfile.TemporaryDirectory(prefix="grow-") as folder:
-            verified = verify(grown, many, spec.seeds[:replays], exchanges_per_day, Path(folder))
+        with open_workers(workers) as many, work_folder(out) as folder:
+            verified = verify(grown, many, spec.seeds[:replays], exchanges_per_day, folder)
     origin = provenance.provenance(
         provenance.command(
             "grow",
@@ -106,17 +106,8 @@ def grow_scenario(
         seed=seed,
         prices_digest=None if prices is None else provenance.file_digest(prices),
     )
-    page = write_study(out, study_folder(grown, verified, origin, Words(platform.title_en, platform.title_zh)))
-    verdict = verdict_of(grown, verified)
-    document = {
-        "provenance": origin,
-        "out": str(out),
-        "report": str(page),
-        "verdict": verdict.model_dump(mode="json"),
-        "found": found_of(grown, verified),
-    }
-    console.say(console.text(*verdict.text))
-    console.emit(document, as_json, *_tables(grown))
+    result = study_folder(grown, verified, origin, Words(platform.title_en, platform.title_zh))
+    finish(out, result, as_json, *_tables(grown))
 
 
 def _date(text: str) -> date:

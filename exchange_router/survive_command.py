@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -30,17 +24,18 @@ from exchange_router.study_options import (
     Workers,
     traffic,
 )
+from exchange_router.study_work import finish, traffic_words, work_folder
 from router_core.errors import BadInputError
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from sim.report.blocks import Words
 from sim.studies.case import BrainChoice, platform_of
-from sim.studies.study import replaceable, write_study
+from sim.studies.study import replaceable
 from sim.studies.survival.elements import KINDS, USUAL, chosen_kinds
 from sim.studies.survival.normal import Bounds
-from sim.studies.survival.study import found_of, study_folder
+from sim.studies.survival.study import study_folder
 from sim.studies.survival.survive import Suffered, Survived, SurviveSpec, ranked, survive
 from sim.studies.survival.window import Span
-from sim.studies.survival.words import duration, kind_of, percent, verdict_of
+from sim.studies.survival.words import duration, kind_of, percent
 from sim.workers import open_workers
 
 ROWS_SHOWN: Final = 15
@@ -111,7 +106,7 @@ def survive_failures(
         "baselines": console.text("hours without failure", "无故障时段"),
         "failures": console.text("failures", "故障"),
     }
-    with _folder(out) as folder, open_workers(workers) as many, console.bars() as bars:
+    with work_folder(out) as folder, open_workers(workers) as many, console.bars() as bars:
         survived = survive(
             spec,
             many,
@@ -126,12 +121,7 @@ def survive_failures(
             prepared=prepared and prepared.name,
             setting=setting and setting.name,
             change=change,
-            trace=[one.name for one in trace or ()],
-            start=start,
-            hours=hours if start else None,
-            exchanges_per_day=exchanges_per_day,
-            load=load if start else None,
-            surge=surge,
+            **traffic_words(trace, start, hours, exchanges_per_day, load, surge),
             kinds=",".join(spec.kinds),
             pairs=pairs,
             at=at,
@@ -150,17 +140,8 @@ def survive_failures(
         prepared_digest=None if prepared is None else provenance.file_digest(prepared),
         setting_digest=None if setting is None else provenance.file_digest(setting),
     )
-    page = write_study(out, study_folder(survived, origin, Words(platform.title_en, platform.title_zh)))
-    verdict = verdict_of(survived)
-    document = {
-        "provenance": origin,
-        "out": str(out),
-        "report": str(page),
-        "verdict": verdict.model_dump(mode="json"),
-        "found": found_of(survived),
-    }
-    console.say(console.text(*verdict.text))
-    console.emit(document, as_json, *_tables(survived))
+    result = study_folder(survived, origin, Words(platform.title_en, platform.title_zh))
+    finish(out, result, as_json, *_tables(survived))
 
 
 def _pairs(text: str) -> int | None:
@@ -178,18 +159,6 @@ def _length(option: str, text: str, least_ns: int) -> int:
         rule = f"must be a length such as 90s, 30min or 2h, from {least_ns / SECOND_NS:g} s to 168h"
         raise BadInputError(option, rule, text)
     return length_ns
-
-
-@contextmanager
-def _folder(out: Path) -> Iterator[Path]:
-    """Return where windows are kept: beside the results, where workers reach it, and away afterwards."""
-    parent = out.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.{os.getpid()}.", suffix=".windows", dir=parent))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _tables(survived: Survived) -> list[Table]:

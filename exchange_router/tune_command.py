@@ -23,17 +23,18 @@ from exchange_router.study_options import (
     Workers,
     traffic,
 )
+from exchange_router.study_work import finish, traffic_words
 from router_core.errors import BadInputError
 from router_core.units import SECOND_NS
 from sim.report.blocks import Words
 from sim.studies.case import platform_of
 from sim.studies.measures import measure
-from sim.studies.study import replaceable, write_study
+from sim.studies.study import replaceable
 from sim.studies.traffic import Traffic
 from sim.studies.tuning.objectives import DEFAULT_OBJECTIVES, chosen_objectives
 from sim.studies.tuning.parameters import PARAMETERS, chosen_parameters
 from sim.studies.tuning.tune import Tuned, TuneOrder, checked_brain, tune
-from sim.studies.tuning.tune_study import WINNER_FILE, found_of, study_folder, verdict_of
+from sim.studies.tuning.tune_study import WINNER_FILE, study_folder
 from sim.studies.tuning.winner import KNEE, Wish
 from sim.workers import open_workers
 from strategies.registry import SET_BRAINS
@@ -128,12 +129,7 @@ def tune_brain(
             scenario=scenario,
             brain=brain,
             prepared=prepared and prepared.name,
-            trace=[one.name for one in trace or ()],
-            start=start,
-            hours=hours if start else None,
-            exchanges_per_day=exchanges_per_day,
-            load=load if start else None,
-            surge=surge,
+            **traffic_words(trace, start, hours, exchanges_per_day, load, surge),
             unseen=[one.name for one in unseen or ()],
             change=change,
             parameter=parameter,
@@ -152,18 +148,8 @@ def tune_brain(
         trace_digests=[provenance.file_digest(one) for one in trace or ()],
         prepared_digest=None if prepared is None else provenance.file_digest(prepared),
     )
-    page = write_study(out, study_folder(order, tuned, origin, Words(platform.title_en, platform.title_zh)))
-    verdict = verdict_of(order, tuned)
-    document = {
-        "provenance": origin,
-        "out": str(out),
-        "report": str(page),
-        "winner": str(out / WINNER_FILE),
-        "verdict": verdict.model_dump(mode="json"),
-        "found": found_of(order, tuned),
-    }
-    console.say(console.text(*verdict.text))
-    console.emit(document, as_json, *_tables(tuned))
+    result = study_folder(order, tuned, origin, Words(platform.title_en, platform.title_zh))
+    finish(out, result, as_json, *_tables(tuned), winner=str(out / WINNER_FILE))
 
 
 def _tables(tuned: Tuned) -> list[Table]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
 from router_core.platform import ChangedPlatform
-from router_core.randomness import stream
 from router_core.units import SECOND_NS
 from sim.fault_file import read_faults
 from sim.faults import Fault
@@ -23,6 +22,7 @@ from sim.studies.case import WORLD, Case, live_case, platform_of
 from sim.studies.measures import MEASURES, MODES, measure, measures
 from sim.studies.paired import Effect, each_of, effect
 from sim.studies.precision import Precision, needed
+from sim.studies.seeds import seeds_of
 from sim.studies.tails import tail_counts
 from sim.studies.traffic import DrawnTrace, Traffic, drawn
 from sim.studies.warm_up import start_of, warm_up_of, warm_ups
@@ -30,7 +30,6 @@ from sim.workers import Workers, tell
 from traces.reader import TraceReader
 from traces.validate import open_valid
 
-SEEDS_BELOW: Final = 1_000_000_000
 DEFAULT_MEASURES: Final = ("p99.query", "p99.all")
 # News of a replay travel through a mailbox; a bar has no finer steps.
 _STEPS: Final = 50
@@ -191,15 +190,6 @@ def compare(order: CompareOrder, workers: Workers, folder: Path, on_progress: On
         If a file cannot be read or does not fit, or traffic cannot be drawn, naming which.
     """
     return _Comparison(order, workers, folder, on_progress).run()
-
-
-def seeds_of(seed: int, count: int) -> tuple[int, ...]:
-    """Return so many different seeds; those of fewer are the first of those of more."""
-    draws = stream(seed, "compare.seeds")
-    found: dict[int, None] = {}
-    while len(found) < count:
-        found[int(draws.integers(SEEDS_BELOW))] = None
-    return tuple(found)
 
 
 class _Comparison:

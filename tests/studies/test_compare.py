@@ -24,12 +24,13 @@ from sim.replay import live
 from sim.report.blocks import Words
 from sim.studies import compare as compare_module
 from sim.studies.arms import Shared, arms_of
-from sim.studies.compare import Compared, CompareOrder, Replications, compare, seeds_of
+from sim.studies.compare import Compared, CompareOrder, Replications, compare
 from sim.studies.compare_study import found_of, study_folder
 from sim.studies.compare_words import verdict_of
 from sim.studies.measures import MEASURES, measures
 from sim.studies.paired import each_of, effect, interval
 from sim.studies.precision import Precision
+from sim.studies.seeds import seeds_of
 from sim.studies.study import StudyFolder, is_study, read_study
 from sim.studies.tails import EDGES_NS
 from sim.studies.traffic import Draw, Traffic

@@ -25,7 +25,7 @@ from sim.studies.traffic import Draw, Traffic
 from sim.studies.tuning import tune as tune_module
 from sim.studies.tuning.journal import JOURNAL, Journal, Values
 from sim.studies.tuning.parameters import chosen_parameters
-from sim.studies.tuning.scenes import Run, alike, lived, seeds_of
+from sim.studies.tuning.scenes import Run, alike, lived
 from sim.studies.tuning.tune import Tuned, TuneOrder, checked_brain
 from sim.studies.tuning.tune_study import WINNER_FILE, study_folder
 from sim.studies.tuning.winner import KNEE
@@ -252,12 +252,6 @@ def test_unseen_traffic_is_like_what_was_seen(tmp_path: Path) -> None:
         drawn = Draw(draw.start, draw.span)
         assert again == draw
         assert drawn.load * 1.5 < draw.load, "a rush is more than usual"
-
-
-def test_seeds_of_fewer_are_the_first_of_more() -> None:
-    assert seeds_of(4, 20)[:7] == seeds_of(4, 7)
-    assert len(set(seeds_of(4, 500))) == 500
-    assert seeds_of(4, 7) != seeds_of(5, 7)
 
 
 @pytest.mark.parametrize("name", ["static", "ecmp", "nobody"])

@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from router_core.randomness import stream
 from router_core.units import MINUTE_NS
 from sim.studies.case import BrainChoice, Case, live_case
 from sim.studies.measures import measures
@@ -19,7 +18,6 @@ from sim.studies.tuning.journal import Values, key_of
 from sim.workers import Workers
 from traces.reader import TraceReader
 
-SEEDS_BELOW: Final = 1_000_000
 # An empty network is no fair start; where little is lived, a tenth of it must do.
 WARM_UP_NS: Final = 10 * MINUTE_NS
 WARM_UP_SHARE: Final = 10
@@ -64,15 +62,6 @@ def lived(run: Run) -> Values:
     case = Case(run.scenario, run.scene.trace, run.brain, run.scene.seed, run.changes)
     found = measures(live_case(case), run.warm_up_ns)
     return {name: value if math.isfinite(value) else None for name, value in found.items()}
-
-
-def seeds_of(seed: int, count: int) -> tuple[int, ...]:
-    """Return so many different seeds; those of fewer are the first of those of more."""
-    draws = stream(seed, "tune.seeds")
-    found: dict[int, None] = {}
-    while len(found) < count:
-        found[int(draws.integers(SEEDS_BELOW))] = None
-    return tuple(found)
 
 
 def scenes(

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
 from sim.studies.case import BrainChoice, platform_of
+from sim.studies.seeds import seeds_of
 from sim.studies.traffic import Traffic, checked
 from sim.studies.tuning.importance import importances
 from sim.studies.tuning.journal import Journal, Values
 from sim.studies.tuning.objectives import changes
 from sim.studies.tuning.parameters import Parameter
-from sim.studies.tuning.scenes import Run, Scene, alike, digest_of, lived, scenes, seeds_of, warm_up_of
+from sim.studies.tuning.scenes import Run, Scene, alike, digest_of, lived, scenes, warm_up_of
 from sim.studies.tuning.search import Trial, search
 from sim.studies.tuning.winner import Effect, Wish, beats, choose, effects, front_of
 from sim.workers import Workers
