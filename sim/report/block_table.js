@@ -14,8 +14,10 @@ function tableBlock(block, { body, name }) {
   let asked = "";
   let turned = 0;
   let paper = false;
-  let kept = null; // the rows in question, in order; found anew when filter, order or language change
-  const search = element("input", { type: "search", oninput: () => { asked = search.value; turned = 0; kept = null; fillTable(); } });
+  let shownRows = null; // the rows in question, in order; found anew when filter, order or language change
+  let hay = null; // what each row can be found by, in the language of the page
+  let language = null;
+  const search = element("input", { type: "search", oninput: () => { asked = search.value; turned = 0; shownRows = null; fillTable(); } });
   const told = element("output", { "aria-live": "polite" });
   const pager = element("div", { class: "segments", role: "group" });
   const copy = element("button", { type: "button", onclick: async () => { if (await copyText(csvText(columns, found()))) told.textContent = text("table.copied", count(found().length)); } });
@@ -29,19 +31,22 @@ function tableBlock(block, { body, name }) {
     if (value === null) return null;
     return wordy[at] ? (Array.isArray(value) ? said(value) : String(value)) : typeof value === "number" ? value : formed(columns[at].form, value);
   }
-  // Every word asked for must occur somewhere in the row's texts and dates, or be one of its whole numbers.
+  // What a row can be found by: its texts, its dates as written and as stored, its whole numbers.
+  function wordsOf(row) {
+    return row.map((value, at) => (typeof value === "number" && !wordy[at] ? (Number.isInteger(value) ? String(value) : "")
+      : columns[at].form === "date" && typeof value === "string" ? `${value} ${formed("date", value)}` : formed(columns[at].form, value))).join("\n").toLowerCase();
+  }
+  // Every word asked for must occur in the row.
   function matching() {
     const words = asked.trim().toLowerCase().split(/\s+/).filter(Boolean);
     if (!words.length) return rows;
-    return rows.filter((row) => {
-      const all = row.map((value, at) => (typeof value === "number" && !wordy[at] ? (Number.isInteger(value) ? String(value) : "") : formed(columns[at].form, value))).join("\n").toLowerCase();
-      return words.every((word) => all.includes(word));
-    });
+    hay ??= rows.map(wordsOf);
+    return rows.filter((_, at) => words.every((word) => hay[at].includes(word)));
   }
-  function found() { kept ??= sortedRows(matching(), order, (row) => valueOf(row, order.column)); return kept; }
+  function found() { shownRows ??= sortedRows(matching(), order, (row) => valueOf(row, order.column)); return shownRows; }
   function sort(next) {
     order = next;
-    kept = null;
+    shownRows = null;
     turned = 0;
     const focused = [...holder.querySelectorAll("thead th")].findIndex((head) => head.contains(document.activeElement));
     fillTable();
@@ -65,7 +70,7 @@ function tableBlock(block, { body, name }) {
   const wide = columns.map((_, at) => wordy[at] && rows.some((row) => String(row[at] ?? "").length > WRAPPED));
   return {
     texts() {
-      kept = null;
+      if (language !== state.language) { language = state.language; shownRows = null; hay = null; }
       Object.assign(search, { placeholder: text("table.filter"), value: asked });
       search.setAttribute("aria-label", text("table.filter"));
       pager.setAttribute("aria-label", text("table.pages"));

@@ -9,12 +9,14 @@ const DURATIONS = [
 const SIZES = ["B", "kB", "MB", "GB", "TB", "PB"];
 const MS_NS = 1e6;
 
+// Formats are kept: making one takes longer than a thousand uses.
 const formats = new Map();
-function numberFormat(options) {
-  const key = state.language + JSON.stringify(options);
-  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(LOCALES[state.language], options));
+function kept(Format, options) {
+  const key = Format.name + state.language + JSON.stringify(options);
+  if (!formats.has(key)) formats.set(key, new Format(LOCALES[state.language], options));
   return formats.get(key);
 }
+function numberFormat(options) { return kept(Intl.NumberFormat, options); }
 function count(value) { return numberFormat({ maximumFractionDigits: 0 }).format(value); }
 function compact(value) { return numberFormat({ notation: "compact", maximumFractionDigits: 1 }).format(value); }
 function figures(value) { return numberFormat({ maximumSignificantDigits: 3 }).format(value); }
@@ -42,7 +44,7 @@ function rate(mbps) { return text("rate", figures(mbps)); }
 // The trace's local time is shown as it is: everything is computed in UTC, so the reader's own time zone never counts.
 function momentOf(ns) { return START_MS + ns / MS_NS; }
 function date(ms, options) {
-  return new Intl.DateTimeFormat(LOCALES[state.language], { timeZone: "UTC", ...options }).format(new Date(ms));
+  return kept(Intl.DateTimeFormat, { timeZone: "UTC", ...options }).format(new Date(ms));
 }
 function longDate(ms) { return date(ms, { weekday: "long", year: "numeric", month: "long", day: "numeric" }); }
 function clock(ms) { return date(ms, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }); }

@@ -4,7 +4,7 @@ const TEN_TIMES = 9; // a change from which a factor says more than a share
 function said(words) { return words === null || words === undefined ? "" : words[state.language === "zh" ? 1 : 0]; }
 
 // Shares keep two figures however small; minus is a minus sign, not a hyphen.
-function minus(written) { return written.replace(/^-/, "−"); }
+function minus(written) { return written.replaceAll("-", "−"); }
 function shareText(share) { return (share < 0 ? "−" : "") + percent(Math.abs(share)); }
 function changeText(change) {
   if (change >= TEN_TIMES) return text("form.times", figures(1 + change));
@@ -46,6 +46,7 @@ const NUMBERLESS = ["text", "date"];
 // A cell's value in words: a text in both languages, a plain text, or a number by its form.
 function formed(form, value) {
   if (value === null || value === undefined) return "–";
-  if (Array.isArray(value)) return said(value);
+  if (Array.isArray(value)) return said(value) || "–";
+  if (value === "") return "–";
   return typeof value === "string" && form !== "date" ? value : FORMS[form](value);
 }
