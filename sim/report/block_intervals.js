@@ -1,7 +1,6 @@
 // Estimates with their intervals beside a reference: a row each, with the picture, the figures, and what they mean.
 
 const SVG = "http://www.w3.org/2000/svg";
-const FAR_CHANGE = 3; // a rise from which changes are drawn as factors, so that halving and doubling are as wide
 const TONES = { better: ["✓", "better"], worse: ["✕", "worse"], open: ["○", "open"] };
 
 function drawing(tag, attributes, ...children) {
@@ -13,18 +12,14 @@ function drawing(tag, attributes, ...children) {
 // Where values stand across the picture, in percent.
 function intervalScale(block) {
   const all = block.rows.flatMap(({ low, high }) => [low, high]);
-  const factors = block.form === "change" && all.every((value) => value > -1) && block.reference > -1 && all.some((value) => value > FAR_CHANGE);
-  const place = factors ? (value) => Math.log2(1 + value) : (value) => value;
+  const factors = byFactors(block.form, [block.reference, ...all]);
+  const place = factors ? factorPlace : (value) => value;
   const [least, most] = [block.reference, ...all].reduce(([low, high], value) => [Math.min(low, place(value)), Math.max(high, place(value))], [Infinity, -Infinity]);
   const room = 0.06 * (most - least) || Math.abs(most) * 0.1 || 0.1;
   const [low, high] = [least - room, most + room];
   const percentAt = (value) => 100 * (place(value) - low) / (high - low);
-  const ticks = factors ? factorTicks(low, high) : linearTicks(low, high, block.form, 4);
+  const ticks = factors ? factorTicks(low, high, 5) : linearTicks(low, high, block.form, 4);
   return { percentAt, ticks, factors };
-}
-function factorTicks(low, high) {
-  const every = Math.max(1, Math.ceil((high - low) / 5));
-  return stepTicks(low, high, every).map((power) => 2 ** power - 1);
 }
 function intervalPicture(row, scale, reference) {
   const at = (value) => `${scale.percentAt(value).toFixed(3)}%`;

@@ -1,6 +1,7 @@
 // Points in a plane: a front is joined by a line, what was chosen stands out.
 
 const CHOSEN_SYMBOLS = [["diamond", "◆"], ["triangle", "▲"], ["rect", "■"], ["pin", "⬥"]];
+const LABEL_SIDES = ["top", "right", "bottom", "left"];
 const LOOK_LAYER = { faint: 1, plain: 2, front: 3, chosen: 5 };
 
 // How each group is drawn; groups of one look differ in colour or symbol.
@@ -15,6 +16,16 @@ function groupLooks(groups) {
     return { symbol, glyph, size: 15, tone: "brain-1", edge: true };
   });
 }
+// What was chosen has its name beside it; at one place names share a label, so that none covers another.
+function chosenLabels(groups) {
+  const owners = new Map();
+  groups.forEach(({ look, points }, index) => {
+    if (look !== "chosen" || points.length !== 1) return;
+    const place = points[0].join(" ");
+    owners.set(place, [...(owners.get(place) ?? []), index]);
+  });
+  return new Map([...owners.values()].map((same, at) => [same.at(-1), { words: same.map((index) => said(groups[index].label)).join(" · "), side: LABEL_SIDES[at % 4] }]));
+}
 function scatterPlane(block, width) {
   const points = block.groups.flatMap((group) => group.points);
   return [
@@ -26,6 +37,7 @@ function scatterOption(block, width) {
   const [x, y] = scatterPlane(block, width);
   if (x.empty || y.empty) return emptyChart(text("block.empty"));
   const looks = groupLooks(block.groups);
+  const labels = chosenLabels(block.groups);
   const narrow = width < 520;
   return {
     grid: { left: narrow ? 58 : 74, right: narrow ? 20 : 36, top: 14, bottom: 30 },
@@ -48,8 +60,10 @@ function scatterOption(block, width) {
         name: said(group.label), type: look.line ? "line" : "scatter", data, z: LOOK_LAYER[group.look], symbol: look.symbol, symbolSize: look.size, showAllSymbol: true,
         itemStyle: { color: colour, opacity: look.opacity ?? 0.9, borderColor: look.edge ? token("ink") : token("surface"), borderWidth: look.edge ? 1.5 : 0.8 },
         lineStyle: { color: colour, width: 1.6 }, emphasis: { scale: 1.35 },
-        label: { show: group.look === "chosen" && data.length === 1, formatter: said(group.label), position: "top", color: token("ink"), fontSize: 12, textBorderColor: token("surface"), textBorderWidth: 3 },
-        labelLayout: { moveOverlap: "shiftY" },
+        label: {
+          show: labels.has(index), formatter: labels.get(index)?.words ?? "", position: labels.get(index)?.side, color: token("ink"), fontSize: 12,
+          textBorderColor: token("surface"), textBorderWidth: 3,
+        },
       };
     }),
   };
@@ -63,8 +77,9 @@ function scatterBlock(block, { index, body }) {
   body.append(element("figure", { class: "panel" }, above, element("div", { class: "chart plane", id, role: "img" }), below, legend));
   return {
     texts() {
-      above.textContent = `↑ ${said(block.y.title)}${axisKind(block.y)}`;
-      below.textContent = `${said(block.x.title)}${axisKind(block.x)} →`;
+      const points = block.groups.flatMap((group) => group.points);
+      above.textContent = `↑ ${said(block.y.title)}${axisKind(block.y, points.map(([, y]) => y))}`;
+      below.textContent = `${said(block.x.title)}${axisKind(block.x, points.map(([x]) => x))} →`;
       const looks = groupLooks(block.groups);
       const hidden = block.groups.reduce((sum, { points }) => sum + points.filter(([x, y]) => (block.x.log && x <= 0) || (block.y.log && y <= 0)).length, 0);
       legend.replaceChildren(...block.groups.map((group, at) => (looks[at].line
@@ -74,5 +89,5 @@ function scatterBlock(block, { index, body }) {
     draw() { draw(id, () => scatterOption(block, sizeOf(id).width), text("scatter.describe", { title: said(block.title), groups: block.groups.map((group) => `${said(group.label)}: ${count(group.points.length)}`).join(", "), x: said(block.x.title), y: said(block.y.title) })); },
   };
 }
-function axisKind(axis) { return axis.log ? ` ${text("axis.log")}` : ""; }
+function axisKind(axis, values) { return axis.log ? ` ${text("axis.log")}` : byFactors(axis.form, values) ? ` ${text("axis.factors")}` : ""; }
 function glyphed(name, glyph, colour) { return element("span", {}, element("i", { class: "glyph", tone: colour, "aria-hidden": "true" }, glyph), name); }

@@ -20,6 +20,7 @@ function nearLimits(block) {
   const size = Math.max(high - low, Math.abs(high), Math.abs(low)) || 1;
   return block.limits.filter(([, value]) => value <= high + FAR * size && value >= low - FAR * size);
 }
+function drawnValues(block, limits) { return [...block.lines.flatMap((line) => columnsOf(line).flat()), ...limits.map(([, value]) => value)]; }
 // Parts of a band between gaps, each as one outline.
 function bandOutlines(xs, line, place) {
   const parts = [];
@@ -50,9 +51,8 @@ function markRows(marks, across, from, width) {
 function seriesOption(block, width) {
   const narrow = width < 520;
   const limits = nearLimits(block);
-  const values = block.lines.flatMap((line) => columnsOf(line).flat());
   const x = planeAxis(block.x, [...block.at, ...block.marks.map((mark) => mark.at)], { wanted: narrow ? 3 : 7, pad: 0.015 });
-  const y = planeAxis(block.y, [...values, ...limits.map(([, value]) => value)], { wanted: 5, pad: 0.07, zero: true });
+  const y = planeAxis(block.y, drawnValues(block, limits), { wanted: 5, pad: 0.07, zero: true });
   if (x.empty || y.empty) return emptyChart(text("block.empty"));
   const xs = block.at.map(x.place);
   const [left, right] = [narrow ? 58 : 74, narrow ? 16 : 28];
@@ -118,9 +118,9 @@ function seriesBlock(block, { index, body }) {
   body.append(element("figure", { class: "panel" }, above, element("div", { class: "chart plane", id, role: "img" }), below, legend));
   return {
     texts() {
-      above.textContent = `↑ ${said(block.y.title)}${axisKind(block.y)}`;
-      below.textContent = `${said(block.x.title)}${axisKind(block.x)} →`;
       const drawn = nearLimits(block);
+      above.textContent = `↑ ${said(block.y.title)}${axisKind(block.y, drawnValues(block, drawn))}`;
+      below.textContent = `${said(block.x.title)}${axisKind(block.x, block.at)} →`;
       legend.replaceChildren(
         ...block.lines.map((line, at) => stroke(said(line.label), tone(at), dash(at))),
         ...(block.lines.some((line) => line.low && line.high) ? [swatch(text("series.band"), "color-mix(in srgb, var(--brain-0) 22%, transparent)")] : []),

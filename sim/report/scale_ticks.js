@@ -26,6 +26,12 @@ function linearTicks(low, high, form, wanted) {
   const step = spanStep ?? Math.max(form === "count" ? 1 : 0, roundStep(least));
   return stepTicks(low, high, step);
 }
+// Changes of which one is far stand by factors, so that halving is as far from nothing as doubling.
+function byFactors(form, values) {
+  return form === "change" && values.some((value) => value > FAR_CHANGE) && values.every((value) => value === null || value > -1);
+}
+function factorPlace(change) { return Math.log2(1 + change); }
+function factorTicks(low, high, wanted) { return stepTicks(low, high, Math.max(1, Math.ceil((high - low) / wanted))).map((power) => 2 ** power - 1); }
 // Of a logarithmic axis: values, not their logarithms.
 function logTicks(low, high, form, wanted) {
   const powers = Array.from({ length: Math.floor(Math.log10(high)) - Math.floor(Math.log10(low)) + 2 }, (_, at) => Math.floor(Math.log10(low)) + at);
@@ -60,9 +66,11 @@ function dateTicks(low, high, wanted) {
 function planeAxis(axis, values, { wanted, pad = 0.04, zero = false } = {}) {
   const look = axisLook();
   const dates = axis.form === "date";
+  const factors = !axis.log && byFactors(axis.form, values);
   const place = (value) => {
     if (value === null || value === undefined) return null;
     if (dates) { const ms = dateMs(value); return Number.isNaN(ms) ? null : ms; }
+    if (factors) return factorPlace(value);
     return axis.log ? (value > 0 ? Math.log10(value) : null) : value;
   };
   let [low, high] = [Infinity, -Infinity];
@@ -71,16 +79,18 @@ function planeAxis(axis, values, { wanted, pad = 0.04, zero = false } = {}) {
     if (at !== null) { low = Math.min(low, at); high = Math.max(high, at); }
   }
   if (low > high) return { place, empty: true };
-  if (zero && !axis.log && low > 0 && low < 0.6 * high) low = 0;
+  if (zero && !axis.log && !factors && low > 0 && low < 0.6 * high) low = 0;
   const size = high - low;
-  const room = size > 0 ? pad * size : dates ? DAY / 2 : axis.log ? 0.3 : Math.abs(low) * 0.1 || 1;
-  const nought = zero && low === 0;
+  const flat = ["share", "change"].includes(axis.form) ? 0.1 : 1;
+  const room = size > 0 ? pad * size : dates ? DAY / 2 : axis.log ? 0.3 : Math.abs(low) * 0.1 || flat;
+  const nought = zero && !factors && low === 0;
   if (!nought) low -= room;
-  high += size > 0 || !nought ? room : 1;
+  high += size > 0 || !nought ? room : flat;
   const dated = dates ? dateTicks(low, high, wanted) : null;
   const ticks = dated ? dated.ticks
+    : factors ? factorTicks(low, high, wanted + 1).map(factorPlace)
     : axis.log ? logTicks(10 ** low, 10 ** high, axis.form, wanted).map(Math.log10) : linearTicks(low, high, axis.form, wanted);
-  const show = dated ? dated.show : (at) => formed(axis.form, axis.log ? Number((10 ** at).toPrecision(6)) : at);
+  const show = dated ? dated.show : (at) => formed(axis.form, factors ? Number((2 ** at - 1).toPrecision(6)) : axis.log ? Number((10 ** at).toPrecision(6)) : at);
   return {
     place, low, high, empty: false,
     option: {

@@ -1,13 +1,13 @@
 // How the values of a study's blocks are written: by their form, in the reader's language.
 
-const TEN_TIMES = 9; // a change from which a factor says more than a share
+const FAR_CHANGE = 3; // four times as much: from here a factor says more than a share
 function said(words) { return words === null || words === undefined ? "" : words[state.language === "zh" ? 1 : 0]; }
 
 // Shares keep two figures however small; minus is a minus sign, not a hyphen.
 function minus(written) { return written.replaceAll("-", "−"); }
 function shareText(share) { return (share < 0 ? "−" : "") + percent(Math.abs(share)); }
 function changeText(change) {
-  if (change >= TEN_TIMES) return text("form.times", figures(1 + change));
+  if (change >= FAR_CHANGE) return text("form.times", figures(1 + change));
   return (change > 0 ? "+" : "") + shareText(change);
 }
 // Three significant figures, in powers of ten where zeros would hide them.

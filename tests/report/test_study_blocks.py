@@ -222,6 +222,21 @@ def test_points_stand_where_their_values_are(opened: Open, write: Write) -> None
         assert "f (en): 4" in (page.locator("#chart-1").get_attribute("aria-label") or "")
 
 
+def test_far_changes_stand_by_factors_and_names_at_one_place_share_a_label(opened: Open, write: Write) -> None:
+    groups = [
+        ScatterGroup(label=both("f"), points=[(-0.5, 0.1), (7.0, 0.2)]),
+        ScatterGroup(label=both("one"), look="chosen", points=[(1.0, 0.15)]),
+        ScatterGroup(label=both("two"), look="chosen", points=[(1.0, 0.15)]),
+    ]
+    axis = Axis(title=both("x"), form=Form.CHANGE)
+    with opened(write(ScatterBlock(title=both("s"), x=axis, y=axis, groups=groups))) as page:
+        series = option(page, "1", "series")
+        assert [entry["value"] for entry in series[0]["data"]] == [[-1.0, 0.1], [3.0, 0.2]]
+        assert [entry["label"]["formatter"] for entry in series] == ["", "", "one (en) · two (en)"]
+        titles = page.locator(".axis-title").all_inner_texts()
+        assert titles == ["↑ x (en)", "x (en) (by factors) →"]
+
+
 def test_curves_limits_and_marks_stand_where_they_are(opened: Open, write: Write) -> None:
     at = ["2026-01-01", "2026-02-01", "2026-03-01", "2026-04-01"]
     y = [1.0, None, 3.0, 4.0]
