@@ -12,8 +12,8 @@ from measured import median_s
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from sim.studies.case import platform_of
-from sim.studies.grow import Grown, GrowSpec, grow
-from sim.studies.growth import Growth
+from sim.studies.growth.grow import Grown, GrowSpec, grow
+from sim.studies.growth.rates import Growth
 
 SIZES = [
     pytest.param("toy", "static", id="toy-static"),

@@ -31,14 +31,15 @@ from exchange_router.study_work import finish, traffic_words, work_folder
 from router_core.errors import BadInputError
 from router_core.units import SECOND_NS
 from sim.report.blocks import Words
-from sim.studies.arms import Arm, Shared, arms_of
 from sim.studies.case import platform_of
-from sim.studies.compare import Compared, CompareOrder, Replications, compare
-from sim.studies.compare_study import study_folder
-from sim.studies.compare_words import spanned, written
+from sim.studies.comparison.arms import Arm, Shared, arms_of
+from sim.studies.comparison.compare import Compared, CompareOrder, Replications, compare
+from sim.studies.comparison.precision import Precision
+from sim.studies.comparison.study import study_folder
+from sim.studies.comparison.words import spanned
 from sim.studies.measures import MEASURES, SHOWN, measure
-from sim.studies.precision import Precision
 from sim.studies.study import replaceable
+from sim.studies.written import written
 from sim.workers import open_workers
 from strategies.registry import BRAINS, PREPARED_BRAINS
 

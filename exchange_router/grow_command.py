@@ -16,11 +16,11 @@ from exchange_router.study_work import finish, work_folder
 from router_core.errors import BadInputError
 from sim.report.blocks import Words
 from sim.studies.case import platform_of
-from sim.studies.grow import ROUTINGS, Grown, GrowSpec, grow
-from sim.studies.grow_replay import verify
-from sim.studies.grow_study import study_folder
-from sim.studies.growth import parse_growth
-from sim.studies.price_list import PriceList, read_prices
+from sim.studies.growth.grow import ROUTINGS, Grown, GrowSpec, grow
+from sim.studies.growth.price_list import PriceList, read_prices
+from sim.studies.growth.rates import parse_growth
+from sim.studies.growth.study import study_folder
+from sim.studies.growth.worst_hour import verify
 from sim.studies.study import replaceable
 from sim.workers import open_workers
 

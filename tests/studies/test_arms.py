@@ -8,7 +8,7 @@ import pytest
 
 from router_core.errors import BadInputError
 from sim.brain_setting import setting_of, write_setting
-from sim.studies.arms import LABEL_MAX, Shared, arms_of
+from sim.studies.comparison.arms import LABEL_MAX, Shared, arms_of
 
 NOTHING = Shared()
 

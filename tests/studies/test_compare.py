@@ -22,19 +22,19 @@ from router_core.errors import BadInputError
 from router_core.units import MINUTE_NS
 from sim.replay import live
 from sim.report.blocks import Words
-from sim.studies import compare as compare_module
-from sim.studies.arms import Shared, arms_of
-from sim.studies.compare import Compared, CompareOrder, Replications, compare
-from sim.studies.compare_study import found_of, study_folder
-from sim.studies.compare_words import verdict_of
+from sim.studies.comparison import compare as compare_module
+from sim.studies.comparison.arms import Shared, arms_of
+from sim.studies.comparison.compare import Compared, CompareOrder, Replications, compare
+from sim.studies.comparison.precision import Precision
+from sim.studies.comparison.study import found_of, study_folder
+from sim.studies.comparison.tails import EDGES_NS
+from sim.studies.comparison.warm_up import warm_ups
+from sim.studies.comparison.words import verdict_of
 from sim.studies.measures import MEASURES, measures
 from sim.studies.paired import each_of, effect, interval
-from sim.studies.precision import Precision
 from sim.studies.seeds import seeds_of
 from sim.studies.study import StudyFolder, is_study, read_study
-from sim.studies.tails import EDGES_NS
 from sim.studies.traffic import Draw, Traffic
-from sim.studies.warm_up import warm_ups
 from sim.workers import open_workers
 from strategies.registry import make_brain
 from traces.reader import TraceReader

@@ -16,12 +16,12 @@ from router_core.equal_cost import EqualCostPlan
 from router_core.errors import BadInputError
 from router_core.loads import Incidence
 from sim.studies.case import platform_of
-from sim.studies.grow import Grown, GrowSpec, grow
-from sim.studies.grow_loads import Horizon, Judge, day_demand, heaviest_days, station_loads
-from sim.studies.grow_replay import growth_changes, verify
-from sim.studies.grow_study import found_of, tables_of, verdict_of
-from sim.studies.growth import Growth, anniversary, parse_growth
-from sim.studies.price_list import PriceList, read_prices
+from sim.studies.growth.grow import Grown, GrowSpec, grow
+from sim.studies.growth.loads import Horizon, Judge, day_demand, heaviest_days, station_loads
+from sim.studies.growth.price_list import PriceList, read_prices
+from sim.studies.growth.rates import Growth, anniversary, parse_growth
+from sim.studies.growth.study import found_of, tables_of, verdict_of
+from sim.studies.growth.worst_hour import growth_changes, verify
 from sim.workers import open_workers
 from traces.demand import hour_demand
 from traces.generate import TraceGenerator

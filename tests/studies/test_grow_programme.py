@@ -13,7 +13,7 @@ from scipy.optimize import linprog
 
 from router_core.errors import BadInputError
 from router_core.randomness import stream
-from sim.studies.upgrade_programme import UpgradeProblem, cheapest_upgrades
+from sim.studies.growth.programme import UpgradeProblem, cheapest_upgrades
 
 
 def drawn(seed: int) -> UpgradeProblem:

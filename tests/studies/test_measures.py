@@ -23,8 +23,8 @@ from sim.churn import ChurnMeter
 from sim.data_plane import Refusal
 from sim.replay import Lived
 from sim.studies.case import BrainChoice, Case, live_case
+from sim.studies.comparison.tails import EDGES_NS, tail_counts
 from sim.studies.measures import MEASURES, SHOWN, measure, measures
-from sim.studies.tails import EDGES_NS, tail_counts
 
 
 @cache

@@ -11,8 +11,8 @@ from scipy.stats import ttest_rel, wilcoxon
 from router_core.errors import BadInputError
 from router_core.randomness import stream
 from sim.report.blocks import Form
+from sim.studies.comparison.precision import Precision, needed
 from sim.studies.paired import each_of, effect, interval
-from sim.studies.precision import Precision, needed
 
 
 def known(base: list[float], other: list[float], confidence: float = 0.95):  # type: ignore[no-untyped-def]

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from router_core.randomness import stream
-from sim.studies.warm_up import BATCH, SHARE_MAX, SLOTS, mser5, warm_up_of, warm_ups
+from sim.studies.comparison.warm_up import BATCH, SHARE_MAX, SLOTS, mser5, warm_up_of, warm_ups
 
 Floats = NDArray[np.float64]
 

@@ -24,7 +24,7 @@ from router_core.plan import Choice, Plan
 from router_core.platform import Platform
 from router_core.table.weights import WEIGHT_TOTAL, whole_weights
 from router_core.vocabulary import Level, NodeKind, StationRole
-from sim.studies.grow_loads import (
+from sim.studies.growth.loads import (
     HOUR_S,
     CarriedPlan,
     GivenPlan,
@@ -34,8 +34,8 @@ from sim.studies.grow_loads import (
     day_demand,
     others_share,
 )
-from sim.studies.price_list import PriceList
-from sim.studies.upgrade_programme import UpgradeProblem, Upgrades, cheapest_upgrades
+from sim.studies.growth.price_list import PriceList
+from sim.studies.growth.programme import UpgradeProblem, Upgrades, cheapest_upgrades
 from traces.calibrate import pair_sums, pairs_of
 from traces.workload import Workload
 

@@ -13,7 +13,7 @@ from router_core.background import FRACTION_MAX
 from router_core.calendar import day_of
 from router_core.randomness import stream
 from router_core.vocabulary import StationRole
-from sim.studies.grow_loads import Horizon, Judge, day_demand, others_share
+from sim.studies.growth.loads import Horizon, Judge, day_demand, others_share
 from traces.tides import HOURS
 
 # Days whose planned load stays below this share of every limit are not drawn: chance does not lift an hour so far.

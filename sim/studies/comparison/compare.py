@@ -17,15 +17,15 @@ from router_core.platform import ChangedPlatform
 from router_core.units import SECOND_NS
 from sim.fault_file import read_faults
 from sim.faults import Fault
-from sim.studies.arms import Arm
 from sim.studies.case import WORLD, Case, live_case, platform_of
+from sim.studies.comparison.arms import Arm
+from sim.studies.comparison.precision import Precision, needed
+from sim.studies.comparison.tails import tail_counts
+from sim.studies.comparison.warm_up import start_of, warm_up_of, warm_ups
 from sim.studies.measures import MEASURES, MODES, measure, measures
 from sim.studies.paired import Effect, each_of, effect
-from sim.studies.precision import Precision, needed
 from sim.studies.seeds import seeds_of
-from sim.studies.tails import tail_counts
 from sim.studies.traffic import DrawnTrace, Traffic, drawn
-from sim.studies.warm_up import start_of, warm_up_of, warm_ups
 from sim.workers import Workers, tell
 from traces.reader import TraceReader
 from traces.validate import open_valid
@@ -138,7 +138,7 @@ class Compared:
     lost : tuple of Effect, length A - 1
         Of exchanges that were refused or not delivered: percentiles do not speak of them.
     tails : dict of str to int64 (A, T)
-        By delivery mode: exchanges of all replications above each of `sim.studies.tails.EDGES_NS`.
+        By delivery mode: exchanges of all replications above each of `sim.studies.comparison.tails.EDGES_NS`.
     """
 
     order: CompareOrder

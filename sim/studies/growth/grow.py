@@ -21,8 +21,8 @@ from router_core.plan import Plan
 from router_core.platform import Platform
 from router_core.splits.peak_set import PeakSetSolver
 from sim.studies.case import platform_of
-from sim.studies.grow_limits import Limits, walk
-from sim.studies.grow_loads import (
+from sim.studies.growth.limits import Limits, walk
+from sim.studies.growth.loads import (
     CarriedPlan,
     Horizon,
     Judge,
@@ -32,9 +32,9 @@ from sim.studies.grow_loads import (
     others_share,
     station_loads,
 )
-from sim.studies.grow_upgrades import PATHS, PeakHour, Proposal, peak_hour, plan_of, propose
-from sim.studies.growth import YEARS_MAX, Growth, anniversary
-from sim.studies.price_list import PriceList
+from sim.studies.growth.price_list import PriceList
+from sim.studies.growth.rates import YEARS_MAX, Growth, anniversary
+from sim.studies.growth.upgrades import PATHS, PeakHour, Proposal, peak_hour, plan_of, propose
 from traces.workload import Workload, build_workload
 
 ROUTINGS: Final = ("static", "ecmp")

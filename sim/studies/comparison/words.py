@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from sim.report.blocks import Form, Verdict, Words
-from sim.studies.compare import Compared
+from sim.studies.comparison.compare import Compared
 from sim.studies.measures import measure
 from sim.studies.paired import FEW, Effect, Estimate
+from sim.studies.written import written
 
 # More clauses than that nobody reads as a sentence.
 CLAUSES_MAX: Final = 3
@@ -36,22 +37,6 @@ def verdict_of(compared: Compared) -> Verdict:
     return Verdict(
         text=Words(en, zh), confidence=compared.order.confidence if sure else None, good=_good(compared, losing)
     )
-
-
-def written(value: float, form: Form) -> str:
-    """Return a value as a sentence has it."""
-    match form:
-        case Form.NS:
-            for unit, one in (("h", 3.6e12), ("min", 6e10), ("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-                if abs(value) >= one:
-                    return f"{value / one:.3g} {unit}"
-            return f"{value:.3g} ns"
-        case Form.SHARE:
-            return f"{100 * value:.3g} %"
-        case Form.HOURS:
-            return f"{value:.3g} h"
-        case _:
-            return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def signed(value: float, form: Form) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 import pyarrow as pa
 
 from sim.report.blocks import Page, Words
-from sim.studies.arms import setting_of
-from sim.studies.compare import Compared
-from sim.studies.compare_page import blocks_of
-from sim.studies.compare_words import verdict_of
+from sim.studies.comparison.arms import setting_of
+from sim.studies.comparison.compare import Compared
+from sim.studies.comparison.page import blocks_of
+from sim.studies.comparison.tails import EDGES_NS
+from sim.studies.comparison.words import verdict_of
 from sim.studies.measures import MEASURES, MODES
 from sim.studies.paired import Effect, Estimate
 from sim.studies.study import Study, StudyFolder
-from sim.studies.tails import EDGES_NS
 
 
 def study_folder(compared: Compared, provenance: dict[str, Any], scenario: Words) -> StudyFolder:

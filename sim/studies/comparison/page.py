@@ -22,11 +22,11 @@ from sim.report.blocks import (
     TextBlock,
     Words,
 )
-from sim.studies.arms import Arm
-from sim.studies.compare import Compared
+from sim.studies.comparison.arms import Arm
+from sim.studies.comparison.compare import Compared
+from sim.studies.comparison.tails import EDGES_NS
 from sim.studies.measures import MEASURES, MODES, SHOWN, measure
 from sim.studies.paired import Effect, interval
-from sim.studies.tails import EDGES_NS
 
 
 def blocks_of(compared: Compared) -> list[Block]:

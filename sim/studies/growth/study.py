@@ -25,12 +25,12 @@ from sim.report.blocks import (
     Verdict,
     Words,
 )
-from sim.studies.compare_words import written
-from sim.studies.grow import Grown
-from sim.studies.grow_replay import Verified
-from sim.studies.growth import DAYS_A_YEAR
+from sim.studies.growth.grow import Grown
+from sim.studies.growth.rates import DAYS_A_YEAR
+from sim.studies.growth.worst_hour import Verified
 from sim.studies.measures import MEASURES
 from sim.studies.study import Study, StudyFolder
+from sim.studies.written import written
 
 ROWS_SHOWN: Final = 40
 INNER: Final = 0.9

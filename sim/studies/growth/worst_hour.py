@@ -18,10 +18,10 @@ from router_core.plan import Choice, Plan
 from router_core.units import SECOND_NS
 from sim.replay import live
 from sim.studies.case import platform_of
-from sim.studies.grow import Grown
-from sim.studies.grow_loads import CarriedPlan, GivenPlan
-from sim.studies.grow_upgrades import hour_work, whole
-from sim.studies.growth import Growth
+from sim.studies.growth.grow import Grown
+from sim.studies.growth.loads import CarriedPlan, GivenPlan
+from sim.studies.growth.rates import Growth
+from sim.studies.growth.upgrades import hour_work, whole
 from sim.studies.measures import measures
 from sim.studies.traffic import Draw, DrawnTrace, drawn
 from sim.workers.workers import Workers

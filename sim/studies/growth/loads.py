@@ -19,7 +19,7 @@ from router_core.plan import Choice, Plan
 from router_core.platform import Platform
 from router_core.units import HOUR_NS, SECOND_NS
 from router_core.vocabulary import StationRole, TaskKind
-from sim.studies.growth import Growth
+from sim.studies.growth.rates import Growth
 from traces.calibrate import pair_sums, pairs_of, parts_by_source
 from traces.tides import HOURS, day_level, hour_weights
 from traces.workload import Workload

@@ -1,0 +1,1 @@
+"""`compare`: brains and variants on the same traces and random numbers."""

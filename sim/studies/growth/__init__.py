@@ -1,0 +1,1 @@
+"""`grow`: where growth reaches its first limit, and what then to buy."""
