@@ -12,7 +12,7 @@ from sim.studies.survival.elements import KINDS
 from sim.studies.survival.survive import Suffered, Survived, ranked
 from sim.studies.survival.words import Share, beyond, kind_of, pair_shares
 
-ROWS: Final = 40
+ROWS: Final = 1_000
 _COLUMNS: Final = [
     Column(title=Words("failure", "故障")),
     Column(title=Words("kind", "类型")),
@@ -22,7 +22,7 @@ _COLUMNS: Final = [
     Column(title=Words("sooner", "提前"), form=Form.NUMBER),
     Column(title=Words("deadlines missed", "超期"), form=Form.NUMBER),
     Column(title=Words("retried", "重试"), form=Form.NUMBER),
-    Column(title=Words("served elsewhere", "改道"), form=Form.SHARE),
+    Column(title=Words("services elsewhere, of those before", "改道服务与原服务之比"), form=Form.NUMBER),
     Column(title=Words("p99", "p99"), form=Form.NS),
     Column(title=Words("p99 of queries", "查询 p99"), form=Form.NS),
     Column(title=Words("normal after return", "恢复后至正常"), form=Form.NS),
