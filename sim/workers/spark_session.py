@@ -30,6 +30,9 @@ LOOPBACK: Final = "127.0.0.1"
 _END_S: Final = 20.0
 # Java only hands chunks about here; the time it takes to start counts more than how fast it might become.
 FRUGAL_JAVA: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+# Java waits for its child processes in a thread with a very small stack. Where the C library keeps much room in every
+# stack for thread-local data (GLIBC_TUNABLES), that thread cannot start, and Java waits for ever.
+REAPER: Final = "-Djdk.lang.processReaperUseDefaultStackSize=true"
 
 
 @contextmanager
@@ -60,7 +63,7 @@ def spark_driver(master: str) -> Iterator[SparkContext]:
     with TemporaryDirectory(prefix="er-spark-", ignore_cleanup_errors=True) as folder, _put_back():
         log = Path(folder) / "log"
         os.environ["SPARK_WORKER_DIR"] = folder
-        os.environ.setdefault("SPARK_SUBMIT_OPTS", FRUGAL_JAVA)
+        os.environ["SPARK_SUBMIT_OPTS"] = f"{os.environ.get('SPARK_SUBMIT_OPTS', FRUGAL_JAVA)} {REAPER}"
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         if _on_this_machine(master):
             os.environ["SPARK_LOCAL_IP"] = LOOPBACK
@@ -105,7 +108,8 @@ def _conf(master: str, folder: str) -> Any:
     conf.set("spark.ui.showConsoleProgress", "false")
     conf.set("spark.local.dir", folder)
     conf.set("spark.driver.maxResultSize", "0")
-    conf.setIfMissing("spark.executor.extraJavaOptions", FRUGAL_JAVA)
+    executors = "spark.executor.extraJavaOptions"
+    conf.set(executors, f"{conf.get(executors, FRUGAL_JAVA)} {REAPER}")
     # The seam tries again itself, by the item and with one rule for all masters.
     conf.set("spark.task.maxFailures", "1")
     conf.set("spark.python.task.killTimeout", "0s")  # what is cancelled has nobody who waits for it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -140,6 +141,9 @@ def started(text: str, seconds: float, folder: Path) -> subprocess.Popen[str]:
         start_new_session=True,
     )
     assert running.stdout is not None
+    if not select.select([running.stdout], [], [], 120)[0]:
+        os.killpg(running.pid, signal.SIGKILL)
+        pytest.fail(f"nothing came in two minutes: {running.communicate()[1]}")
     assert running.stdout.readline() == "ready\n", running.communicate()[1]
     return running
 
