@@ -7,8 +7,6 @@ headless and paints in software.
 
 from __future__ import annotations
 
-import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -18,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from browser import headless_chromium
+from playwright.sync_api import Browser, Page
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from sim.report import build
@@ -26,7 +25,6 @@ from sim.result_folder import read_metrics, read_network
 
 DAY, HISTORY, SMALL = 5_000_000, 200_000, 20_000
 BYTES_MAX, OPENS_S_MAX, FRAMES_MIN = 8_000_000, 2.0, 30.0
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 DRAWN = "#chart-map[data-drawn]"
 # One step of the slider a frame; a frame counts when the next one begins, so what was painted is in it.
 SLIDE = """async (zoom) => {
@@ -58,13 +56,8 @@ SLIDE = """async (zoom) => {
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if not path:
-        pytest.skip("no Chromium: install one, or name it in the environment variable CHROMIUM")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with headless_chromium() as browser:
         yield browser
-        browser.close()
 
 
 def exchange_router(*words: str) -> None:

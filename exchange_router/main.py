@@ -62,7 +62,7 @@ COMMANDS: Final = {
     "survive": Place(
         "survive_command",
         "survive_failures",
-        "What every failure costs, and pairs of them: lost, late, until normal.  各类故障的代价与恢复时间。",
+        "What every failure costs: lost, late, moved, and how long until normal.  各类故障的代价与恢复时间。",
     ),
     "grow": Place(
         "grow_command",

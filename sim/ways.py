@@ -48,20 +48,27 @@ def checked_choice(
     choice = choice_between(plan, network, source, target)
     if choice is None:
         return None
-    place = f"plan {network.node_name[source]} > {network.node_name[target]}"
     weights = choice.weights
     if len(weights) != len(choice.trunks) or not weights or min(weights) < 0 or not 0 < sum(weights) < 2**62:
-        raise BadInputError(f"{place}.weights", "must be one a trunk, none negative, with a positive sum", weights)
+        raise BadInputError(
+            _place(network, source, target, ".weights"),
+            "must be one a trunk, none negative, with a positive sum",
+            weights,
+        )
     if choice.trunks is known:
         return choice
     stations = network.station_count
     for position, trunk in enumerate(choice.trunks):
         for end, home, name in ((source, trunk.first, "first"), (target, trunk.last, "last")):
             if home not in network.homes[end]:
-                rule = f"must be a home of {network.node_name[end]}"
-                raise BadInputError(f"{place}.trunks[{position}].{name}", rule, home)
+                place = _place(network, source, target, f".trunks[{position}].{name}")
+                raise BadInputError(place, f"must be a home of {network.node_name[end]}", home)
         if trunk.stations and not (min(trunk.stations) >= 0 and max(trunk.stations) < stations):
             wrong = next(station for station in trunk.stations if not 0 <= station < stations)
-            rule = f"must be a station, 0..{stations - 1}"
-            raise BadInputError(f"{place}.trunks[{position}].stations", rule, wrong)
+            place = _place(network, source, target, f".trunks[{position}].stations")
+            raise BadInputError(place, f"must be a station, 0..{stations - 1}", wrong)
     return choice
+
+
+def _place(network: Network, source: int, target: int, part: str) -> str:
+    return f"plan {network.node_name[source]} > {network.node_name[target]}{part}"

@@ -11,7 +11,8 @@ from router_core.network import Network
 from router_core.plan import Plan
 from strategies.brain import Command, Handling, KeepRecord, SetHandling, SetPlan
 from strategies.dynamic.pacing import PacedRules
-from strategies.dynamic.patched_plan import PatchedPlan, PathPlan
+from strategies.dynamic.patched_plan import PatchedPlan
+from strategies.static.path_plans import PathPlan
 from strategies.static.task_rules import TaskRules
 
 

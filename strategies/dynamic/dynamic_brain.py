@@ -40,7 +40,7 @@ from strategies.dynamic.capacity import Capacity
 from strategies.dynamic.demand_now import DemandNow
 from strategies.dynamic.journal import Journal, logged
 from strategies.dynamic.pacing import PacedRules, Pacing
-from strategies.dynamic.patched_plan import PatchedPlan, PathPlan, PathPlans
+from strategies.dynamic.patched_plan import PatchedPlan
 from strategies.dynamic.rerouting import Rerouted, Rerouting, Situation
 from strategies.dynamic.setting import DynamicSetting
 from strategies.dynamic.stations_now import StationsNow
@@ -53,6 +53,7 @@ from strategies.particles.probe_plan import ProbePlanner
 from strategies.particles.probe_setting import ProbeSetting
 from strategies.particles.tomography import LinkStateEstimator
 from strategies.policy_record import PolicyRecord
+from strategies.static.path_plans import PathPlan, PathPlans
 from strategies.static.plan_in_time import PlanInTime
 from strategies.static.prepare import Prepared
 from strategies.static.static_brain import borrowing_commands

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from router_core.errors import BadInputError
 from router_core.lending import lending
 from router_core.network import Network
-from router_core.splits.split import Split
 from strategies.static.week_plan import WeekPlan
 
 # Beside the time they take to start, servers are asked for so long before they are needed: a control slot may pass.
@@ -63,15 +62,3 @@ class PlanInTime:
             room = np.maximum(budget - int(servers[members].sum()) - np.concatenate(([0], np.cumsum(more)[:-1])), 0)
             servers[members] += np.minimum(more, room).astype(np.int32)
         return servers
-
-    def split(self, slot: int) -> Split:
-        """Return the shares of a slot, with what the planner said of them."""
-        figures = self.plan.figures
-        return Split(
-            paths=self.plan.paths,
-            shares=self.plan.shares(slot),
-            objective=float(figures.peak_mean[slot]),
-            lower_bound=float(figures.bound[slot]),
-            sweeps=0,
-            unrouted=np.empty(0, dtype=np.intp),
-        )

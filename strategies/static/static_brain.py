@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.network import Network
-from router_core.table.build import route_table
 from strategies.brain import BorrowServers, Command, Event, SetHandling, SetPlan, SlotStarted
+from strategies.static.path_plans import PathPlans
 from strategies.static.plan_in_time import PlanInTime
 from strategies.static.task_rules import Classifier, TaskRules
 from strategies.static.week_plan import WeekPlan
@@ -39,7 +39,7 @@ class StaticBrain:
     ) -> None:
         self._in_time = PlanInTime(network, plan, start)
         self.name = "static" if holds else "static-no-holds"
-        self._network = network
+        self._plans = PathPlans(network, plan.paths)
         self._plan = plan
         self._classes = classes
         self._holds = holds
@@ -58,7 +58,7 @@ class StaticBrain:
         if slot != self._slot:
             weights = self._plan.weights[slot]
             if self._weights is None or not np.array_equal(weights, self._weights):
-                commands.append(SetPlan(route_table(self._network, self._in_time.split(slot))))
+                commands.append(SetPlan(self._plans.plan(self._plan.shares(slot))))
                 self._weights = weights
             if self._holds:
                 commands.append(SetHandling(TaskRules(self._plan, slot, self._classes)))

@@ -19,7 +19,8 @@ from router_core.plan import choice_between
 from router_core.randomness import stream
 from router_core.units import DAY_NS, HOUR_NS, SECOND_NS
 from strategies.dynamic.pacing import PacedRules
-from strategies.dynamic.patched_plan import PatchedPlan, PathPlans
+from strategies.dynamic.patched_plan import PatchedPlan
+from strategies.static.path_plans import PathPlans
 from strategies.static.task_rules import TaskRules
 
 NETWORK = toy().network

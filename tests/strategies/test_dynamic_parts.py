@@ -13,7 +13,6 @@ from watched_brain import probe_tasks, read_out
 
 from router_core.exchanges import NO_DEADLINE
 from router_core.lending import lending
-from router_core.table.build import route_table
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
 from strategies.brain import DemandReported, TelemetryArrived
 from strategies.decision import FIGURES, DecisionKind
@@ -24,6 +23,7 @@ from strategies.dynamic.pacing import Pacing
 from strategies.dynamic.patched_plan import PatchedPlan
 from strategies.dynamic.setting import DynamicSetting
 from strategies.dynamic.stations_now import StationsNow
+from strategies.static.path_plans import PathPlans
 from strategies.static.plan_in_time import PlanInTime
 from strategies.surges.surge import Scope, Surge
 
@@ -337,7 +337,8 @@ def test_what_telemetry_tells_steadily_is_believed(seed: int) -> None:
 @seeded(range(4))
 def test_a_patched_plan_differs_where_it_says_so_and_nowhere_else(seed: int) -> None:
     random = np.random.default_rng(seed)
-    base = route_table(NETWORK, PlanInTime(NETWORK, learnt().plan, TODAY).split(9))
+    planned = learnt().plan
+    base = PathPlans(NETWORK, planned.paths).plan(planned.shares(9))
     plain = read_out(base, NETWORK)
     pairs = list(plain)
     patched = {

@@ -11,7 +11,8 @@ from made_spaces import drawn_platform
 from router_core.paths.k_shortest import k_shortest
 from router_core.splits.split import Split
 from router_core.table.build import route_table
-from strategies.dynamic.patched_plan import PatchedPlan, PathPlans
+from strategies.dynamic.patched_plan import PatchedPlan
+from strategies.static.path_plans import PathPlans
 
 
 @pytest.mark.parametrize("seed", range(12), ids=lambda seed: f"seed-{seed}-")
