@@ -12,7 +12,7 @@ from router_core.engine import Engine, Run
 from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
 from router_core.network import Network
-from router_core.plan import Choice, Plan, Trunk, route
+from router_core.plan import Choice, EndpointPlan, Plan, Trunk, route
 from router_core.transport import Transport
 from router_core.vocabulary import StationRole
 from sim.data_plane import (
@@ -34,6 +34,8 @@ EVENTS_A_STRETCH: Final = 500_000
 NO_PLACE: Final = -1
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+# What a plan chooses for two groups of endpoints.
+_Chosen = dict[tuple[int, int], Choice | None]
 
 
 class CompiledPlane:
@@ -75,6 +77,7 @@ class CompiledPlane:
         self._places_of: dict[int, tuple[tuple[Trunk, ...], list[int]]] = {}
         # Of two groups of endpoints the trunks that were checked last: all endpoints of a group have the same homes.
         self._checked: dict[tuple[int, int], tuple[Trunk, ...]] = {}
+        self._chosen = _chosen(None)
         self._group: list[int] = network.node_group.tolist()
         self._last_ns = 0
 
@@ -122,8 +125,9 @@ class CompiledPlane:
                     # All ways first: a plan that is refused leaves the old one in force.
                     # By endpoints, so that of several pairs without a lawful way all planes name the same one.
                     under_way = sorted(engine.under_way(), key=itemgetter(1, 2)) if reroute else []
-                    found = [(*ends, self._choice(*ends[1:], plan)) for ends in under_way]
-                    self._plan = plan
+                    chosen = _chosen(plan)
+                    found = [(*ends, self._choice(*ends[1:], plan, chosen)) for ends in under_way]
+                    self._plan, self._chosen = plan, chosen
                     engine.forget_ways()
                     for pair, source, target, choice in found:
                         self._bind(pair, source, target, choice)
@@ -204,19 +208,23 @@ class CompiledPlane:
         """Give pairs their ways: the one that is wanted now, which comes first, and those wanted soon."""
         for position, (pair, source, target) in enumerate(wanted):
             try:
-                self._bind(pair, source, target, self._choice(source, target, self._plan))
+                self._bind(pair, source, target, self._choice(source, target, self._plan, self._chosen))
             except BadInputError:
                 if position == 0:
                     raise
                 # Not yet wanted: it is asked for again when it is, unless another is found wrong before.
                 return
 
-    def _choice(self, source: int, target: int, plan: Plan | None) -> Choice | None:
-        """Ask a plan for the ways between two endpoints, and check what is new of them."""
+    def _choice(self, source: int, target: int, plan: Plan | None, chosen: _Chosen | None) -> Choice | None:
+        """Ask a plan for the ways between two endpoints, of which `chosen` may know, and check what is new of them."""
         groups = self._group[source], self._group[target]
+        if chosen is not None and groups in chosen:
+            return chosen[groups]
         choice = checked_choice(self._network, plan, source, target, self._checked.get(groups))
         if choice is not None:
             self._checked[groups] = choice.trunks
+        if chosen is not None:
+            chosen[groups] = choice
         return choice
 
     def _bind(self, pair: int, source: int, target: int, choice: Choice | None) -> None:
@@ -251,3 +259,8 @@ class CompiledPlane:
 
 def _own(array: NDArray[Scalar]) -> NDArray[Scalar]:
     return np.array(array)
+
+
+def _chosen(plan: Plan | None) -> _Chosen | None:
+    """Return where a plan's choices are kept, as many pairs of endpoints ask for each; not where endpoints differ."""
+    return None if isinstance(plan, EndpointPlan) else {}

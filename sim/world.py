@@ -31,6 +31,7 @@ from sim.churn import ChurnMeter
 from sim.data_plane import DataPlane, Outcome, SetStationUp
 from sim.faults import Fault, StationFaults
 from sim.front_end_desk import FrontEndDesk, Holding
+from sim.garbage import collected_rarely
 from sim.moment import Moment, Observer
 from sim.other_users import OtherUsers
 from sim.particle_rounds import ParticleRounds
@@ -218,7 +219,8 @@ class World:
         self._desk = FrontEndDesk(self._network, batches, self._span_ns)
         for process in (self._background(), self._failures(), self._telemetry(), self._slots()):
             env.process(process)  # started in this order, which is that of the ranks
-        env.run(until=self._done)
+        with collected_rarely():
+            env.run(until=self._done)
         now_ns = self._advance()
         self._recorder.record(self._plane.snapshot(), self._steered())
         self._tell(RunEnded(now_ns))

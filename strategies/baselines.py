@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from router_core.equal_cost import PATHS_MAX, EqualCostPlan
 from router_core.network import Network
 from strategies.brain import Command, Event, SetPlan, SlotStarted
@@ -31,9 +33,15 @@ class EqualCostBrain:
 
 def shortest_path(network: Network) -> EqualCostBrain:
     """Everything between two groups takes one shortest trunk; ties go to the lowest station index."""
-    return EqualCostBrain("shortest-path", EqualCostPlan(network, paths_max=1))
+    return EqualCostBrain("shortest-path", _plan(network, 1))
 
 
 def ecmp(network: Network) -> EqualCostBrain:
     """Exchanges spread evenly over the equal-cost trunks, so both carriers carry the same."""
-    return EqualCostBrain("ecmp", EqualCostPlan(network, paths_max=PATHS_MAX))
+    return EqualCostBrain("ecmp", _plan(network, PATHS_MAX))
+
+
+# Studies make many brains of one network, one after another, and what a plan has found depends on the network alone.
+@lru_cache(maxsize=2)
+def _plan(network: Network, paths_max: int) -> EqualCostPlan:
+    return EqualCostPlan(network, paths_max)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from feed.bundle.compose import PolicyContent
 from router_core.errors import BadInputError
 from router_core.network import Network
-from router_core.table.route_table import RouteTable
 from strategies.brain import BorrowServers, Command, SetHandling, SetPlan
 from strategies.dynamic.pacing import PacedRules
 from strategies.dynamic.patched_plan import PatchedPlan
+from strategies.static.path_plans import PathPlan
 from strategies.static.plan_in_time import PlanInTime
 from strategies.static.prepare import Prepared
 from strategies.static.task_rules import TaskRules
@@ -51,7 +51,7 @@ class PolicyNow:
         match command:
             case SetPlan(PatchedPlan() as plan):
                 self._away = dict(plan.weights)
-            case SetPlan(RouteTable()):
+            case SetPlan(PathPlan()):
                 self._away = {}
             case SetHandling(PacedRules() as rules):
                 self._rules = rules
