@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sim.report.blocks import Form
 
 
@@ -19,3 +21,8 @@ def written(value: float, form: Form) -> str:
             return f"{value:.3g} h"
         case _:
             return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def iso(when: datetime | None) -> str | None:
+    """Return an instant to the minute, as tables and programs have it; None for none."""
+    return None if when is None else when.isoformat(timespec="minutes")

@@ -192,6 +192,8 @@ def _table(compared: Compared, title: Words, form: Form, names: list[str]) -> Ta
             if not np.isfinite(values).all():
                 continue
             mean = interval(values, confidence)
+            # No measure is below 0, though an interval of values far apart may be.
+            low = None if mean.low is None else max(mean.low, 0.0)
             one = compared.effects[name][place - 1] if place else None
             change = None if one is None else one.change
             rows.append(
@@ -199,7 +201,7 @@ def _table(compared: Compared, title: Words, form: Form, names: list[str]) -> Ta
                     MEASURES[name].title,
                     arm.label,
                     mean.value,
-                    mean.low,
+                    low,
                     mean.high,
                     *((None, None, None) if change is None else (change.value, change.low, change.high)),
                     None if one is None else one.difference.value,

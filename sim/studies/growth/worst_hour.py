@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
+from math import isnan
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +32,7 @@ from strategies.static.borrowing import borrowed
 # The hour before it fills the queues; it is lived, and does not count.
 WARM_UP: Final = timedelta(hours=1)
 SPAN: Final = timedelta(hours=2)
+COMPARED: Final = ("p99.query", "p99.all", "missed.all", "undelivered", "busiest")
 
 
 class PlannedBrain:
@@ -87,6 +89,11 @@ class Verified:
     before: tuple[dict[str, float], ...]
     after: tuple[dict[str, float], ...]
     changes: tuple[str, ...]
+
+    def mean(self, name: str, *, upgraded: bool) -> float | None:
+        """Return the mean of a measure over the seeds where it is one; None where it is one in no run."""
+        values = [run[name] for run in (self.after if upgraded else self.before) if not isnan(run[name])]
+        return sum(values) / len(values) if values else None
 
 
 def growth_changes(growth: Growth, kinds: Sequence[str], days: int) -> tuple[str, ...]:
