@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import itemgetter
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from router_core.engine import Engine, Run
 from router_core.errors import BadInputError
 from router_core.exchanges import Exchanges
 from router_core.network import Network
-from router_core.plan import Choice, EndpointPlan, Plan, Trunk, route
+from router_core.plan import EndpointPlan, Plan, Trunk, route
 from router_core.transport import Transport
 from router_core.vocabulary import StationRole
 from sim.data_plane import (
@@ -34,8 +34,18 @@ EVENTS_A_STRETCH: Final = 500_000
 NO_PLACE: Final = -1
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+class _Taken(NamedTuple):
+    """A choice, without the trunks that have no weight: which are left, and their weights."""
+
+    trunks: tuple[Trunk, ...]
+    positions: list[int]
+    weights: list[int]
+
+
 # What a plan chooses for two groups of endpoints.
-_Chosen = dict[tuple[int, int], Choice | None]
+_Chosen = dict[tuple[int, int], _Taken | None]
 
 
 class CompiledPlane:
@@ -129,8 +139,8 @@ class CompiledPlane:
                     found = [(*ends, self._choice(*ends[1:], plan, chosen)) for ends in under_way]
                     self._plan, self._chosen = plan, chosen
                     engine.forget_ways()
-                    for pair, source, target, choice in found:
-                        self._bind(pair, source, target, choice)
+                    for pair, source, target, taken in found:
+                        self._bind(pair, source, target, taken)
                     if reroute:
                         engine.reroute()
                 case SetStationService(station, fixed_ns, ps_per_byte):
@@ -215,34 +225,35 @@ class CompiledPlane:
                 # Not yet wanted: it is asked for again when it is, unless another is found wrong before.
                 return
 
-    def _choice(self, source: int, target: int, plan: Plan | None, chosen: _Chosen | None) -> Choice | None:
+    def _choice(self, source: int, target: int, plan: Plan | None, chosen: _Chosen | None) -> _Taken | None:
         """Ask a plan for the ways between two endpoints, of which `chosen` may know, and check what is new of them."""
         groups = self._group[source], self._group[target]
         if chosen is not None and groups in chosen:
             return chosen[groups]
         choice = checked_choice(self._network, plan, source, target, self._checked.get(groups))
+        taken = None
         if choice is not None:
             self._checked[groups] = choice.trunks
+            positions = [position for position, weight in enumerate(choice.weights) if weight]
+            taken = _Taken(choice.trunks, positions, [choice.weights[position] for position in positions])
         if chosen is not None:
-            chosen[groups] = choice
-        return choice
+            chosen[groups] = taken
+        return taken
 
-    def _bind(self, pair: int, source: int, target: int, choice: Choice | None) -> None:
-        """Give a pair of endpoints its ways under the plan in force; what has no weight is never taken."""
-        if choice is None:
+    def _bind(self, pair: int, source: int, target: int, taken: _Taken | None) -> None:
+        """Give a pair of endpoints its ways under the plan in force."""
+        if taken is None:
             self._engine.bind(pair, [], [])
             return
+        trunks, positions, weights = taken
         known = self._places_of.get(pair)
-        if known is None or known[0] is not choice.trunks:
-            known = self._places_of[pair] = (choice.trunks, [NO_PLACE] * len(choice.trunks))
-        trunks, places = known
-        taken = [position for position, weight in enumerate(choice.weights) if weight]
-        for position in taken:
+        if known is None or known[0] is not trunks:
+            known = self._places_of[pair] = (trunks, [NO_PLACE] * len(trunks))
+        places = known[1]
+        for position in positions:
             if places[position] == NO_PLACE:
                 places[position] = self._place(route(self._network, source, target, trunks[position]))
-        self._engine.bind(
-            pair, [places[position] for position in taken], [choice.weights[position] for position in taken]
-        )
+        self._engine.bind(pair, [places[position] for position in positions], weights)
 
     def _place(self, stations: tuple[int, ...]) -> int:
         if stations not in self._places:

@@ -60,6 +60,15 @@ class PathSet:
         return frozen(np.repeat(np.arange(self.pair_count), np.diff(self.pair_start)), np.int32)
 
     @cached_property
+    def pairs_of_stations(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Pairs with a path over each station, each once and ascending, and where those of each begin, (S + 1,)."""
+        pairs, stations = max(self.pair_count, 1), len(self.space.station_cost)
+        code = self.path_station.astype(np.int64) * pairs + np.repeat(self.path_pair, np.diff(self.path_start))
+        code = np.unique(code)
+        start = np.searchsorted(code, np.arange(stations + 1, dtype=np.int64) * pairs)
+        return frozen(start, np.int64), frozen(code % pairs, np.int64)
+
+    @cached_property
     def unconnected(self) -> NDArray[np.intp]:
         """Pairs without a path, ascending."""
         return np.flatnonzero(np.diff(self.pair_start) == 0)

@@ -53,7 +53,7 @@ from strategies.particles.probe_plan import ProbePlanner
 from strategies.particles.probe_setting import ProbeSetting
 from strategies.particles.tomography import LinkStateEstimator
 from strategies.policy_record import PolicyRecord
-from strategies.static.path_plans import PathPlan, PathPlans
+from strategies.static.path_plans import PathPlan, path_plans
 from strategies.static.plan_in_time import PlanInTime
 from strategies.static.prepare import Prepared
 from strategies.static.static_brain import borrowing_commands
@@ -174,7 +174,7 @@ class DynamicBrain:
         self._slot: int | None = None
         self._planned = np.zeros(len(self._lending.node), dtype=np.int32)
         self._away: dict[tuple[int, int], tuple[int, ...]] = {}
-        self._plans = PathPlans(network, plan.paths)
+        self._plans = path_plans(network, plan.paths)
         self._table: PathPlan | None = None
         self._rules: TaskRules | None = None
         self._paced: PacedRules | None = None

@@ -147,12 +147,7 @@ class DeadlineRisk:
         self._used = np.zeros((network.station_count, 4))
         self._weights = np.zeros(paths.path_count, dtype=np.int32)
         self._waiting: tuple[int, NDArray[np.int64]] | None = None
-        # Pairs by the stations on their paths.
-        code = paths.path_station.astype(np.int64) * paths.pair_count
-        code = np.unique(code + np.repeat(paths.path_pair, np.diff(paths.path_start)))
-        self._pair_of = code % max(paths.pair_count, 1)
-        stations = np.arange(network.station_count + 1, dtype=np.int64)
-        self._station_start = np.searchsorted(code, stations * paths.pair_count)
+        self._station_start, self._pair_of = paths.pairs_of_stations
         self._asked = np.ones(paths.pair_count, dtype=np.bool_) if asked is None else asked
         self._pairs = np.zeros((paths.pair_count, 4))
         self._worst = np.full(paths.pair_count, -1, dtype=np.int64)

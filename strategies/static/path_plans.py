@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,3 +68,10 @@ class PathPlan:
     def choice(self, source_group: int, target_group: int) -> Choice | None:
         """Ways of a pair, `None` if it has none."""
         return self._plans.choice(source_group, target_group, self.weights)
+
+
+# Studies make many brains of one preparation, one after another: what a pair's ways are depends on the paths alone.
+@lru_cache(maxsize=2)
+def path_plans(network: Network, paths: PathSet) -> PathPlans:
+    """Return the maker of plans over these paths; parameters as of `PathPlans`."""
+    return PathPlans(network, paths)

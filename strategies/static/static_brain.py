@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from router_core.network import Network
 from strategies.brain import BorrowServers, Command, Event, SetHandling, SetPlan, SlotStarted
-from strategies.static.path_plans import PathPlans
+from strategies.static.path_plans import path_plans
 from strategies.static.plan_in_time import PlanInTime
 from strategies.static.task_rules import Classifier, TaskRules
 from strategies.static.week_plan import WeekPlan
@@ -39,7 +39,7 @@ class StaticBrain:
     ) -> None:
         self._in_time = PlanInTime(network, plan, start)
         self.name = "static" if holds else "static-no-holds"
-        self._plans = PathPlans(network, plan.paths)
+        self._plans = path_plans(network, plan.paths)
         self._plan = plan
         self._classes = classes
         self._holds = holds
