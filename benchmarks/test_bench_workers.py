@@ -1,10 +1,11 @@
 """`seam.loky`, `seam.spark`: what the seam takes, on tasks of a second of fixed work.
 
-Plain calls one after another, divided by the number of cores, are what two workers on two cores could do at best. They
-run in turns with the seam's, so that a busy machine slows both. Workers are opened and have done a little before the
-clock starts, as a study of minutes opens them once; how long that takes is told beside (`opened_s`), and so is what the
-overhead would be with it (`with_opening`). `between` counts the seam alone: wall time against the tasks' own times in
-the workers, and so leaves out what cores that work at once take from each other.
+Two peers run in turns with the seam, so that a busy machine slows all: plain calls one after another, divided by the
+number of cores (`value`); and the same plain calls in as many bare processes (`against_bare`), because cores that work
+at once take clock rate and caches from each other, which no seam can help. Workers are opened and have done a little
+before the clock starts, as a study of minutes opens them once; how long that takes is told beside (`opened_s`), and
+what the overhead would be with it (`with_opening`). `between` is the wall time against the tasks' own times in the
+workers.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
-from seam_tasks import busy, steps_of
+from seam_tasks import bare_processes, busy, steps_of
 
 from sim.workers import Workers, open_workers
 
@@ -45,6 +46,7 @@ def test_overhead(
     cores = 1 if text == "here" else CORES
     items = [(seed, steps_of(task_s)) for seed in range(tasks)]
     plain_s: list[float] = []
+    bare_s: list[float] = []
     wall_s: list[float] = []
     in_tasks_s: list[float] = []
     found: list[Any] = []
@@ -54,6 +56,9 @@ def test_overhead(
         started = time.perf_counter()
         expected[:] = [busy(item)[0] for item in items]
         plain_s.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        assert bare.map(items) == expected
+        bare_s.append(time.perf_counter() - started)
         return (workers,), {}
 
     def work(workers: Workers) -> None:
@@ -62,11 +67,12 @@ def test_overhead(
         wall_s.append(time.perf_counter() - started)
         in_tasks_s.append(sum(seconds for _, seconds in found))
 
-    started = time.perf_counter()
-    with open_workers(text) as workers:
-        workers.map(busy, [(seed, 1_000) for seed in range(4 * cores)])
-        opened_s = time.perf_counter() - started
-        benchmark.pedantic(work, setup=turn, rounds=turns)
+    with bare_processes(cores) as bare:
+        started = time.perf_counter()
+        with open_workers(text) as workers:
+            workers.map(busy, [(seed, 1_000) for seed in range(4 * cores)])
+            opened_s = time.perf_counter() - started
+            benchmark.pedantic(work, setup=turn, rounds=turns)
     assert [state for state, _ in found] == expected
     value = median(wall / (plain / cores) for wall, plain in zip(wall_s, plain_s, strict=True)) - 1
     benchmark.extra_info |= {
@@ -78,6 +84,7 @@ def test_overhead(
         "opened_s": opened_s,
         "with_opening": value + opened_s / (median(plain_s) / cores),
         "between": median(wall / (inside / cores) for wall, inside in zip(wall_s, in_tasks_s, strict=True)) - 1,
-        "peers": {"plain": median(plain_s)},
-        "ratio": {"plain": median(plain_s) / median(wall_s)},
+        "against_bare": median(wall / peer for wall, peer in zip(wall_s, bare_s, strict=True)) - 1,
+        "peers": {"plain": median(plain_s), "bare": median(bare_s)},
+        "ratio": {"plain": median(plain_s) / median(wall_s), "bare": median(bare_s) / median(wall_s)},
     }

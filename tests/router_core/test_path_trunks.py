@@ -36,6 +36,18 @@ def test_those_of_a_scenario_come_back():
     assert [found.trunk(path) for path in range(paths.path_count)] == [t for choice in choices for t in choice.trunks]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_pairs_are_found_by_the_stations_on_their_paths(seed):
+    random = Random(seed)
+    network = drawn_network(random, dual_homed=0.5)
+    paths, _ = paths_of_plan(network, DrawnPlan(random, network, without_route=0.1))
+    start, pair = paths.pairs_of_stations
+    assert len(start) == network.station_count + 1
+    for station in range(network.station_count):
+        over = [pair for pair in range(paths.pair_count) if any(station in path for path in paths.paths_of(pair))]
+        assert pair[start[station] : start[station + 1]].tolist() == over
+
+
 def one_path(paths: PathSet, pair: int, stations: list[int]) -> PathSet:
     return path_set(paths.space, [paths.source[pair]], [paths.target[pair]], [[stations]])
 
