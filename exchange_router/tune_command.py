@@ -104,10 +104,11 @@ def tune_brain(
     objectives = chosen_objectives(objective or [])
     if warm_up_s is not None and not 0.0 <= warm_up_s <= WARM_UP_S_MAX:
         raise BadInputError("--warm-up-s", f"must lie in 0..{WARM_UP_S_MAX:g}", warm_up_s)
+    changes = tuple(change or ())
     order = TuneOrder(
         scenario=scenario,
-        changes=tuple(change or ()),
-        brain=checked_brain(brain, prepared),
+        changes=changes,
+        brain=checked_brain(brain, prepared, scenario, changes),
         traffic=traffic(trace, start, hours, exchanges_per_day, load, surge),
         unseen=Traffic(traces=tuple(unseen)) if unseen else None,
         parameters=chosen_parameters(parameter or []),

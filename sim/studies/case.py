@@ -109,6 +109,12 @@ def _prepared_of(path: Path, scenario: str, changes: tuple[str, ...]) -> Prepare
     return read_brain(path, platform_of(scenario, changes)).prepared
 
 
+def check_brain(brain: BrainChoice, scenario: str, changes: tuple[str, ...] = ()) -> None:
+    """Raise `BadInputError` if a brain's file cannot be read or does not fit, before minutes are spent."""
+    if brain.prepared is not None:
+        _prepared_of(brain.prepared, scenario, changes)
+
+
 def brain_of(case: Case) -> Brain:
     """Return a new brain for a case; raises `BadInputError` as reading its file and making it do."""
     platform = platform_of(case.scenario, case.changes)

@@ -14,6 +14,8 @@ from router_core.errors import BadInputError
 from sim.workers import tell
 
 WRONG = 13
+# How long `marked` takes [s].
+MARKED_S = 0.4
 
 
 class StubbornError(Exception):
@@ -93,7 +95,7 @@ def marked(job: tuple[Path, int]) -> int:
     """Leave a mark a time it is done, with the process in it, and take a while."""
     folder, number = job
     (folder / f"{number}-{os.getpid()}-{get_native_id()}-{time.monotonic_ns()}").touch()
-    time.sleep(0.4)
+    time.sleep(MARKED_S)
     return number * 7
 
 

@@ -55,7 +55,7 @@ def toy_order(
     return TuneOrder(
         scenario="toy",
         changes=(),
-        brain=checked_brain(name, brain),
+        brain=checked_brain(name, brain, "toy", ()),
         traffic=Traffic(traces=seen),
         unseen=Traffic(traces=unseen),
         parameters=chosen_parameters(parameters),

@@ -253,6 +253,11 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_lived(tmp_path: P
         compared_by("here", order_of(traffic=Traffic(draw=longer), warm_up_ns=MINUTE_NS), tmp_path)
     with pytest.raises(BadInputError, match="change"):
         compared_by("here", order_of("brain=ecmp", 'brain=ecmp change="magic x2"'), tmp_path)
+    elsewhere = order_of("brain=ecmp", f"brain=static prepared={toy_brain(tmp_path)}", traffic=Traffic(draw=MORNING))
+    (tmp_path / "new").mkdir()
+    with pytest.raises(BadInputError, match="must be made for the network of scenario jiangxi"):
+        compared_by("here", replace(elsewhere, scenario="jiangxi"), tmp_path / "new")
+    assert not list((tmp_path / "new").iterdir()), "nothing is drawn"
     (tmp_path / "broken.parquet").write_bytes(b"no trace")
     with pytest.raises(BadInputError, match=r"broken\.parquet"):
         compared_by("here", order_of(traffic=Traffic(traces=(tmp_path / "broken.parquet",))), tmp_path)

@@ -309,6 +309,9 @@ def test_what_cannot_be_is_refused(tmp_path):
         survived_by("here", spec_of(at=("09:30",)), tmp_path)
     with pytest.raises(BadInputError, match=r"^--kinds: must name something that the scenario has"):
         survived_by("here", spec_of(kinds=()), tmp_path)
+    toy = BrainChoice("static", toy_brain(tmp_path))
+    with pytest.raises(BadInputError, match="must be made for the network of scenario jiangxi"):
+        survived_by("here", replace(spec_of(brain=toy), scenario="jiangxi"), tmp_path)
 
 
 @cache

@@ -192,7 +192,7 @@ def test_a_winner_that_does_not_hold_is_no_winner(
     unseen = order.unseen.traces[0]
 
     def treacherous(run: Run) -> Values:
-        usual = made_up(replace(run, brain=checked_brain("dynamic", run.brain.prepared)))
+        usual = made_up(replace(run, brain=checked_brain("dynamic", run.brain.prepared, "toy", ())))
         found = made_up(run)
         if run.scene.trace != unseen:
             return found
@@ -257,8 +257,13 @@ def test_unseen_traffic_is_like_what_was_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["static", "ecmp", "nobody"])
 def test_a_brain_without_a_setting_is_refused(name: str, brain: Path) -> None:
     with pytest.raises(BadInputError, match="dynamic, probing") as caught:
-        checked_brain(name, brain)
+        checked_brain(name, brain, "toy", ())
     assert ("brain fit" in str(caught.value)) == (name == "static")
+
+
+def test_a_brain_of_another_network_is_refused(brain: Path) -> None:
+    with pytest.raises(BadInputError, match="must be made for the network of scenario jiangxi"):
+        checked_brain("dynamic", brain, "jiangxi", ())
 
 
 def test_the_probing_brain_is_tuned_too(brain: Path, tmp_path: Path) -> None:

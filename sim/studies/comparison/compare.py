@@ -17,7 +17,7 @@ from router_core.platform import ChangedPlatform
 from router_core.units import SECOND_NS
 from sim.fault_file import read_faults
 from sim.faults import Fault
-from sim.studies.case import WORLD, Case, live_case, platform_of
+from sim.studies.case import WORLD, Case, check_brain, live_case, platform_of
 from sim.studies.comparison.arms import Arm
 from sim.studies.comparison.precision import Precision, needed
 from sim.studies.comparison.tails import tail_counts
@@ -226,7 +226,7 @@ class _Comparison:
         return self._compared(names, chosen, pilot, precise)
 
     def _check(self) -> None:
-        """Refuse what can be refused before minutes are spent: scenarios, every row of the traces that are given."""
+        """Refuse what can be refused before minutes are spent: scenarios, brains, every row of given traces."""
         order = self._order
         variants = list(dict.fromkeys(arm.changes for arm in order.arms))
         for changes in variants:
@@ -235,6 +235,8 @@ class _Comparison:
             if order.traffic.draw is None and any(factor != 1.0 for factor in factors):
                 rule = "a change of demand takes drawn traffic, --start: a trace that is given stays as it is"
                 raise BadInputError("change", rule, ", ".join(changes))
+        for arm in order.arms:
+            check_brain(arm.brain, order.scenario, arm.changes)
         checks = [(trace, order.scenario, changes) for trace in order.traffic.traces for changes in variants]
         self._told("traces", self._workers.map, _checked, checks)
 

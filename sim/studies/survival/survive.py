@@ -10,7 +10,7 @@ import numpy as np
 
 from router_core.errors import BadInputError
 from router_core.units import MINUTE_NS
-from sim.studies.case import BrainChoice, Case, platform_of
+from sim.studies.case import BrainChoice, Case, check_brain, platform_of
 from sim.studies.survival.elements import USUAL, Element, Failure, Pairs, elements_of, pairs_of, singles
 from sim.studies.survival.normal import Bounds
 from sim.studies.survival.trial import Harm, Moment, Trial, live_baseline, try_failure
@@ -150,6 +150,7 @@ def survive(spec: SurviveSpec, workers: Workers, folder: Path, on_progress: OnPr
     elements = elements_of(network, spec.kinds)
     if not elements:
         raise BadInputError("--kinds", "must name something that the scenario has", ", ".join(spec.kinds))
+    check_brain(spec.brain, spec.scenario, spec.changes)
     pairs = pairs_of(elements, spec.pairs, spec.seeds[0])
     moments = _moments(spec, workers, folder, tell)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.errors import BadInputError
-from sim.studies.case import BrainChoice, platform_of
+from sim.studies.case import BrainChoice, check_brain, platform_of
 from sim.studies.seeds import seeds_of
 from sim.studies.traffic import Traffic, checked
 from sim.studies.tuning.importance import importances
@@ -101,13 +101,15 @@ class Tuned:
     importances: list[dict[str, float]]
 
 
-def checked_brain(name: str, prepared: Path | None) -> BrainChoice:
-    """Return the brain to tune, or raise `BadInputError` with the reason why it cannot be tuned."""
+def checked_brain(name: str, prepared: Path | None, scenario: str, changes: tuple[str, ...]) -> BrainChoice:
+    """Return the brain to tune, or raise `BadInputError` with the reason why it cannot be tuned there."""
     if name not in SET_BRAINS:
         rule = f"must be one of {', '.join(SET_BRAINS)}, which go by a setting"
         rule += "; a static plan is learnt by `brain fit`" if name in PREPARED_BRAINS else ""
         raise BadInputError("--brain", rule, name)
-    return BrainChoice.of_files(name, prepared, None)
+    brain = BrainChoice.of_files(name, prepared, None)
+    check_brain(brain, scenario, changes)
+    return brain
 
 
 def tune(order: TuneOrder, workers: Workers, work: Path, on_progress: Callable[[float], None]) -> Tuned:
