@@ -9,8 +9,26 @@ function draw(id, option, description, after) {
   const holder = byId(id);
   holder.setAttribute("aria-label", description);
   unseen.set(id, { option, after });
+  holder.setAttribute("aria-busy", "true");
   if (near(holder)) build(id);
-  else watcher.observe(holder);
+  else {
+    watcher.observe(holder);
+    if (!charts.has(id)) drawWhenIdle();
+  }
+}
+// What nobody has scrolled to is drawn when there is nothing else to do, once: a picture of the whole page has it then.
+const whenIdle = window.requestIdleCallback ?? ((then) => setTimeout(then, 100)); // not every browser has it
+let waitingForIdle = false;
+function drawWhenIdle() {
+  if (waitingForIdle) return;
+  waitingForIdle = true;
+  whenIdle(() => {
+    waitingForIdle = false;
+    const next = [...unseen.keys()].find((id) => !charts.has(id) && byId(id).clientWidth > 0);
+    if (next === undefined) return;
+    build(next);
+    drawWhenIdle();
+  });
 }
 function near(holder) {
   if (document.documentElement.classList.contains("printing")) return true;
@@ -24,6 +42,7 @@ function build(id) {
   const { option, after } = unseen.get(id);
   unseen.delete(id);
   watcher.unobserve(byId(id));
+  byId(id).removeAttribute("aria-busy");
   if (!charts.has(id)) charts.set(id, echarts.init(byId(id), null, { renderer: "canvas" }));
   const chart = charts.get(id);
   chart.setOption({ ...common(), ...(typeof option === "function" ? option() : option) }, { notMerge: true });

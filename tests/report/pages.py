@@ -12,9 +12,18 @@ Open = Callable[..., AbstractContextManager[Page]]
 
 
 def seen(page: Page, chart: str) -> None:
-    """Bring a chart into view and wait until it is drawn; charts are drawn when they are seen."""
+    """Bring a chart into view and wait until it is drawn as things are now."""
     page.locator(f"#chart-{chart}").evaluate("(node) => node.scrollIntoView({ block: 'center', behavior: 'instant' })")
     page.locator(f"#chart-{chart} canvas").first.wait_for()
+    page.locator(f"#chart-{chart}:not([aria-busy])").wait_for()
+
+
+def all_drawn(page: Page) -> None:
+    """Wait until every chart of the page is drawn, wherever the window is."""
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[id^=chart-]')]"
+        ".every((node) => node.clientWidth === 0 || node.querySelector('canvas'))"
+    )
 
 
 def colours(page: Page, chart: str) -> int:

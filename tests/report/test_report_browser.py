@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_results import SLOTS, make_network, make_results, make_slots
-from pages import Open, colours, option, picture, seen, shown
+from pages import Open, all_drawn, colours, option, picture, seen, shown
 from playwright.sync_api import Browser, Page
 
 import sim.report
@@ -75,6 +75,12 @@ def test_every_chart_is_drawn(opened: Open, report: Path, scheme: str, width: in
         shown(page)
         assert colours(page, "map") > 20
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_charts_far_below_are_drawn_too_without_scrolling(opened: Open, report: Path) -> None:
+    with opened(report, viewport={"width": 1280, "height": 300}) as page:
+        all_drawn(page)
+        assert page.evaluate("scrollY") == 0
 
 
 def test_chart_describes_itself_to_who_cannot_see_it(page: Page) -> None:

@@ -179,6 +179,7 @@ def test_keyboard_goes_over_items_and_says_their_values(page: Page, folder: Path
     assert f"{busiest}%" in said
     page.keyboard.press("Enter")
     assert page.locator("#map-said").inner_text() == said
+    painted(page)
     assert page.locator("#chart-map .map-tip").is_visible()
     page.keyboard.press("p")
     assert page.locator("#chart-map [aria-live]").inner_text() != said
