@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +61,37 @@ def _replace(path: Path, data: bytes, mode: int) -> None:
         with suppress(OSError):
             draft.unlink()
         raise
+
+
+def place_durably(source: Path, target: Path) -> None:
+    """Put a file beside, as a second name of it or, on another file system, as a copy; whole or not at all.
+
+    Raises
+    ------
+    OSError
+        If it cannot be done: the target is as it was, and a draft beside it is taken away the next time.
+    """
+    draft = target.with_name(f".{target.name}.part")
+    draft.unlink(missing_ok=True)
+    try:
+        os.link(source, draft)
+    except OSError:
+        _copy(source, draft)
+    os.replace(draft, target)
+    draft.unlink(missing_ok=True)  # a rename onto another name of the same file does nothing
+    sync_folder(target.parent)
+
+
+def open_plain(path: Path) -> int:
+    """Open a file to read, and return its handle: no link is followed, and a pipe holds nobody up."""
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with os.fdopen(open_plain(source), "rb") as file, target.open("xb") as copy:
+        shutil.copyfileobj(file, copy, 1 << 20)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def holds_files(folder: Path) -> bool:

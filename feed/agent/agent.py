@@ -166,7 +166,7 @@ class Agent:
         self._limits = limits or Limits()
         self._checks = PackageChecks(network, scope, trust.trust, self._limits)
         self._lot = stream(0, f"agent {scope}")
-        self.alarms = Alarms(state.folder)
+        self.alarms = Alarms(state.folder, state.disk)
 
         self._station_named: dict[str, int] = {}
         self._told_down: frozenset[int] = frozenset()

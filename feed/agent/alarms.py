@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from feed.clock import utc_of
-from feed.durable import write_durably
+from feed.disk import SYSTEM_DISK, Disk
 
 ALARMS_FILE: Final = "alarms.json"
 
@@ -112,9 +112,11 @@ class Alarms:
     ----------
     folder : Path
         Where `ALARMS_FILE` is kept.
+    disk : Disk, optional
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Disk = SYSTEM_DISK) -> None:
+        self._disk = disk
         self._path = folder / ALARMS_FILE
         self._on: dict[Alarm, Raised] = {}
         self._written: bytes | None = None
@@ -136,7 +138,7 @@ class Alarms:
         """Keep the file up to date; raises `OSError` if it cannot be written."""
         text = json.dumps(self.document(), ensure_ascii=False, indent=1).encode()
         if text != self._written:
-            write_durably(self._path, text)
+            self._disk.write(self._path, text)
             self._written = text
 
     def document(self) -> list[dict[str, Any]]:

@@ -191,7 +191,7 @@ class Desk:
                     rows.values(),
                 )
         for given in taken:
-            given.path.unlink(missing_ok=True)
+            self._spool.done(given)
 
     def _is_known(self, task: Task) -> bool:
         """Whether this very task was accepted before; what claims its id and is another one is refused."""

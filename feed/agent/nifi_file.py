@@ -8,7 +8,8 @@ from pathlib import Path
 from feed.agent.agent_policy import AgentPolicy
 from feed.bundle.documents import RoutesDocument, TargetRoutes, Way
 from feed.bundle.nifi import NifiWriter
-from feed.durable import READABLE, write_durably
+from feed.disk import SYSTEM_DISK, Disk
+from feed.durable import READABLE
 from router_core.live_plan import LivePlan
 from router_core.plan import Trunk
 
@@ -22,9 +23,11 @@ class NifiFile:
     ----------
     path : Path
         Of ``routes.csv``; ``names.csv`` lies beside it.
+    disk : Disk, optional
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk = SYSTEM_DISK) -> None:
+        self._disk = disk
         self._path = path
         self._policy: AgentPolicy | None = None
         self._writer: NifiWriter | None = None
@@ -50,7 +53,7 @@ class NifiFile:
     def _put(self, path: Path, data: bytes) -> bool:
         if self._written.get(path) == data and path.exists():
             return False
-        write_durably(path, data, READABLE)
+        self._disk.write(path, data, READABLE)
         self._written[path] = data
         return True
 

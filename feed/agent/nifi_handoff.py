@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from feed.agent.carriers import Delivered, Failed, Order, Settled, UnderWay
 from feed.agent.tasks import FILE_NAME
-from feed.durable import READABLE, sync_folder, write_durably
+from feed.disk import SYSTEM_DISK, Disk
+from feed.durable import READABLE
 from router_core.network import Network
 
 READY: Final = "ready"
@@ -59,10 +59,12 @@ class NifiHandoff:
     folder : Path
         Holds ``ready``, ``in``, ``outcome`` and ``strange``, on one file system; made if they are not there.
     network : Network
+    disk : Disk, optional
     """
 
-    def __init__(self, folder: Path, network: Network) -> None:
+    def __init__(self, folder: Path, network: Network, disk: Disk = SYSTEM_DISK) -> None:
         self._folder = folder
+        self._disk = disk
         for name in (READY, HANDED, TOLD, STRANGE):
             (folder / name).mkdir(parents=True, exist_ok=True)
         self._station = {name: index for index, name in enumerate(network.station_name)}
@@ -74,25 +76,25 @@ class NifiHandoff:
         # The note is written before the rename and stays: without it the document has surely not been handed over.
         if not note.exists():
             payload = self._folder / HANDED / f"{order.key}.payload"
-            _place(order.payload, payload)
+            self._disk.place(order.payload, payload)
             text = json.dumps({**order.attributes, "payload": payload.name}, ensure_ascii=False, sort_keys=True)
-            write_durably(ready / document, text.encode(), READABLE)
-            write_durably(note, b"")
+            self._disk.write(ready / document, text.encode(), READABLE)
+            self._disk.write(note, b"")
         try:
-            os.rename(ready / document, self._folder / HANDED / document)
+            self._disk.move(ready / document, self._folder / HANDED / document)
         except FileNotFoundError:
             return UnderWay()
-        sync_folder(self._folder / HANDED)
-        sync_folder(ready)
+        self._disk.sync(self._folder / HANDED)
+        self._disk.sync(ready)
         return UnderWay()
 
     def outcomes(self) -> Sequence[Settled]:
         """Read what NiFi has told; what is no outcome goes to ``strange/``."""
         found = []
         for path in sorted((self._folder / TOLD).glob("[!.]*.json")):
-            document = _outcome(path)
+            document = _outcome(self._disk, path)
             if document is None:
-                path.replace(self._free(path.name))
+                self._disk.move(path, self._free(path.name))
             else:
                 station = None if document.station is None else self._station.get(document.station)
                 outcome = Delivered() if document.result == "delivered" else Failed(station, document.detail)
@@ -103,9 +105,9 @@ class NifiHandoff:
         """Remove the outcomes, and what is left of their attempts."""
         for one in settled:
             key = f"{one.task}.{one.attempt}"
-            (self._folder / HANDED / f"{key}.payload").unlink(missing_ok=True)
-            (self._folder / READY / f"{key}.handed").unlink(missing_ok=True)
-            (self._folder / TOLD / f"{key}.json").unlink(missing_ok=True)
+            self._disk.remove(self._folder / HANDED / f"{key}.payload")
+            self._disk.remove(self._folder / READY / f"{key}.handed")
+            self._disk.remove(self._folder / TOLD / f"{key}.json")
 
     def _free(self, name: str) -> Path:
         """A name in ``strange/`` that nothing has: a folder there would stop every rename onto it."""
@@ -121,11 +123,10 @@ class NifiHandoff:
         return sum(1 for _ in (self._folder / STRANGE).iterdir())
 
 
-def _outcome(path: Path) -> OutcomeDocument | None:
+def _outcome(disk: Disk, path: Path) -> OutcomeDocument | None:
     """Read an outcome, None if it is none, or told under another name than its attempt's."""
     try:
-        # Opened without waiting: a named pipe would hold up the agent for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = disk.opened(path)
         with os.fdopen(handle, "rb") as file:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return None
@@ -133,25 +134,3 @@ def _outcome(path: Path) -> OutcomeDocument | None:
     except (OSError, ValidationError):
         return None
     return document if path.name == f"{document.task}.{document.attempt}.json" else None
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file; a link in its place is never followed."""
-    handle = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(handle, "rb") as file, target.open("xb") as copy:
-        shutil.copyfileobj(file, copy, 1 << 20)
-
-
-def _place(source: Path, target: Path) -> None:
-    """Put a file beside, as a second name of it or, on another file system, as a copy; whole or not at all."""
-    draft = target.with_name(f".{target.name}.part")
-    draft.unlink(missing_ok=True)
-    try:
-        os.link(source, draft)
-    except OSError:
-        _copy(source, draft)
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
-    os.replace(draft, target)
-    draft.unlink(missing_ok=True)  # a rename onto another name of the same file does nothing
-    sync_folder(target.parent)

@@ -12,7 +12,7 @@ from typing import Final
 
 from feed.agent.tasks import TASK_BYTES_MAX, check_size
 from feed.clock import utc_of
-from feed.durable import sync_folder, write_durably
+from feed.disk import SYSTEM_DISK, Disk
 from router_core.errors import BadInputError
 
 IN: Final = "in"
@@ -42,10 +42,12 @@ class Spool:
     ----------
     folder : Path
         Holds ``in``, ``held`` and ``refused``, on one file system; made if they are not there.
+    disk : Disk, optional
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Disk = SYSTEM_DISK) -> None:
         self._folder = folder
+        self._disk = disk
         for name in (IN, HELD, REFUSED):
             # Others bring tasks and look at refusals; payloads that were accepted are this agent's alone.
             (folder / name).mkdir(mode=0o700 if name == HELD else 0o777, parents=True, exist_ok=True)
@@ -54,7 +56,7 @@ class Spool:
         """Yield documents, the oldest names first; what is no plain file is refused."""
         for path in sorted((self._folder / IN).glob("[!.]*.json"))[:count]:
             try:
-                handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+                handle = self._disk.opened(path)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -67,6 +69,10 @@ class Spool:
             with os.fdopen(handle, "rb") as file:
                 data = file.read(TASK_BYTES_MAX + 1)
             yield Given(path, data)
+
+    def done(self, given: Given) -> None:
+        """Remove a document whose task was taken up."""
+        self._disk.remove(given.path)
 
     def brings_payload(self, name: str) -> bool:
         """Whether a payload of this name lies in ``in/``."""
@@ -89,7 +95,7 @@ class Spool:
         source, held = self._folder / IN / name, self.payload(task)
         place = source if os.path.lexists(source) else held
         try:
-            handle = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = self._disk.opened(place)
         except OSError as error:
             raise BadInputError("task.payload", "must be a readable file beside the document", error.strerror) from None
         try:
@@ -99,12 +105,12 @@ class Spool:
             check_size(about.st_size)
             os.fsync(handle)
             if place == source:
-                os.replace(source, held)
+                self._disk.move(source, held)
                 moved = held.lstat()
                 # As long as it is open, no other file can have its number. Another one that was put in its place
                 # meanwhile may be a link, and would make us send what only we may read.
                 if (moved.st_dev, moved.st_ino) != (about.st_dev, about.st_ino):
-                    held.unlink()
+                    self._disk.remove(held)
                     raise BadInputError("task.payload", "must stay the same file while it is taken", name)
         finally:
             os.close(handle)
@@ -112,16 +118,16 @@ class Spool:
 
     def sync(self) -> None:
         """Return when payloads that were taken out would survive a loss of power."""
-        sync_folder(self._folder / HELD)
-        sync_folder(self._folder / IN)
+        self._disk.sync(self._folder / HELD)
+        self._disk.sync(self._folder / IN)
 
     def refuse(self, path: Path, payload: str | None, error: BadInputError, now_ns: int) -> None:
         """Put a document, and its payload if it names one, aside with the reason."""
         target = self._free(path.stem)
         self._write_reason(target, path.name, error, now_ns)
         if payload is not None and self.brings_payload(payload):
-            os.replace(self._folder / IN / payload, target.with_suffix(".payload"))
-        os.replace(path, target)
+            self._disk.move(self._folder / IN / payload, target.with_suffix(".payload"))
+        self._disk.move(path, target)
 
     def give_up(self, task: str, document: str, error: BadInputError, now_ns: int) -> None:
         """Put an accepted task aside that was not delivered; doing so twice is doing so once."""
@@ -130,12 +136,12 @@ class Spool:
             return
         target = self._folder / REFUSED / f"{task}.given-up.json"
         self._write_reason(target, task, error, now_ns)
-        write_durably(target, document.encode())
-        os.replace(held, target.with_suffix(".payload"))
+        self._disk.write(target, document.encode())
+        self._disk.move(held, target.with_suffix(".payload"))
 
     def drop(self, task: str) -> None:
         """Remove the payload of a delivered task."""
-        self.payload(task).unlink(missing_ok=True)
+        self._disk.remove(self.payload(task))
 
     def _free(self, stem: str) -> Path:
         number = 0
@@ -148,4 +154,4 @@ class Spool:
     def _write_reason(self, target: Path, what: str, error: BadInputError, now_ns: int) -> None:
         reason = {"what": what, "reason": str(error), "at": utc_of(now_ns).isoformat()}
         path = target.with_suffix(".reason.json")
-        write_durably(path, json.dumps(reason, ensure_ascii=False, sort_keys=True).encode())
+        self._disk.write(path, json.dumps(reason, ensure_ascii=False, sort_keys=True).encode())

@@ -11,13 +11,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from feed.agent.expiry import Layer
-from feed.durable import holds_files, write_durably
+from feed.disk import SYSTEM_DISK, Disk
+from feed.durable import holds_files
 from router_core.errors import BadInputError
 
 KEPT: Final = 5
@@ -86,6 +87,7 @@ class AgentState:
         Made if it is not there, for its owner alone.
     read_only : bool
         Look only, beside an agent that runs.
+    disk : Disk, optional
 
     Raises
     ------
@@ -93,8 +95,9 @@ class AgentState:
         If the folder holds the state of another version, or there is nothing to look at.
     """
 
-    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+    def __init__(self, folder: Path, *, read_only: bool = False, disk: Disk = SYSTEM_DISK) -> None:
         self.folder = folder
+        self.disk = disk
         path = folder / DATABASE
         if read_only:
             if not path.exists():
@@ -109,8 +112,8 @@ class AgentState:
             (folder / BUNDLES).mkdir(mode=0o700, exist_ok=True)
             if not path.exists():  # private from the first instant on
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._base = sqlite3.connect(path, isolation_level=None)
-            for setting in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+            self._base = disk.database(path)
+            for setting in ("journal_mode=WAL", "synchronous=FULL"):
                 self._base.execute(f"PRAGMA {setting}")
             self._prepare()
         version = self.fact("version")
@@ -195,7 +198,7 @@ class AgentState:
         """
         path = self._path(kept.etag)
         try:
-            data = path.read_bytes()
+            data = self.disk.read(path)
         except OSError as error:
             raise BadInputError(path.name, "must be readable", error.strerror) from None
         if hashlib.sha256(data).hexdigest() != kept.sha256:
@@ -204,7 +207,7 @@ class AgentState:
 
     def accept(self, epoch: int, etag: str, package: bytes, now_ns: int, report: dict[str, Any]) -> None:
         """Put a checked policy in force, remember its epoch and that this is to be told: all or nothing."""
-        write_durably(self._path(etag), package)
+        self.disk.write(self._path(etag), package)
         sha256 = hashlib.sha256(package).hexdigest()
         with self.transaction() as base:
             seen = self.seen
@@ -287,8 +290,7 @@ class AgentState:
         known = {f"{one.etag}{SUFFIX}" for one in self.kept()}
         for path in (self.folder / BUNDLES).iterdir():
             if path.name not in known:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+                self.disk.remove(path)
 
 
 def _put(base: sqlite3.Connection, name: str, value: str | None) -> None:

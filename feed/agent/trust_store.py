@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 from feed.clock import utc_of
+from feed.disk import SYSTEM_DISK, Disk
+from feed.durable import READABLE
 from feed.refusals import RefusedBundleError
 from feed.signing.guarded_files import read_unalterable
 from feed.signing.rotation import rotated
-from feed.signing.trust import TRUST_BYTES_MAX, Trust, parse_trust, read_trust, trust_json, write_trust
+from feed.signing.trust import TRUST_BYTES_MAX, Trust, parse_trust, read_trust, trust_json
 from router_core.errors import BadInputError
 
 KEPT_FILE: Final = "trust.json"
@@ -28,6 +30,7 @@ class TrustStore:
         The agent's state; keeps ``trust.json``.
     file : Path
         As an operator installs it.
+    disk : Disk, optional
 
     Raises
     ------
@@ -35,7 +38,8 @@ class TrustStore:
         If there is no trust that can be relied on: neither a kept one nor a sound file.
     """
 
-    def __init__(self, folder: Path, file: Path) -> None:
+    def __init__(self, folder: Path, file: Path, disk: Disk = SYSTEM_DISK) -> None:
+        self._disk = disk
         self._kept = folder / KEPT_FILE
         self._file = file
         self._looked_at: tuple[int, int, int] | None = None
@@ -43,7 +47,7 @@ class TrustStore:
             self.trust = read_trust(self._kept)
         else:
             self.trust = read_trust(file)
-            write_trust(self._kept, self.trust)
+            self._keep(self.trust)
 
     def refresh(self, now_ns: int) -> bool | None:
         """Take in a file that was installed since; return whether the trust is another one, None if there is no news.
@@ -65,9 +69,12 @@ class TrustStore:
         new = self._next(data, now_ns)
         if new is None:
             return False
-        write_trust(self._kept, new)
+        self._keep(new)
         self.trust = new
         return True
+
+    def _keep(self, trust: Trust) -> None:
+        self._disk.write(self._kept, trust_json(trust), READABLE)
 
     def _next(self, data: bytes, now_ns: int) -> Trust | None:
         """Return what follows the trust in force by a file, None if the file is the one in force."""

@@ -53,6 +53,8 @@ class Conductor:
         None: a shadow, which computes and records, and publishes nothing.
     on_done : callable, optional
         Told of every turn.
+    look_s : float
+        How often the clock is looked at [s].
 
     Attributes
     ----------
@@ -68,6 +70,8 @@ class Conductor:
         host: Callable[[], CentreHost],
         publishing: Publishing | None,
         on_done: Callable[[Done], None] = lambda _done: None,
+        *,
+        look_s: float = LOOK_S,
     ) -> None:
         self._windows = windows
         self._clock = clock
@@ -76,6 +80,7 @@ class Conductor:
         self._host: CentreHost | None = None
         self._publishing = publishing
         self._on_done = on_done
+        self._look_s = look_s
         self._looked_ns: int | None = None
         self._worked = False
         self._unpublished = False
@@ -90,7 +95,7 @@ class Conductor:
                 try:
                     await self.look()
                     wait_s = RESTART_S[0]
-                    await asyncio.sleep(LOOK_S)
+                    await asyncio.sleep(self._look_s)
                 except ExchangeRouterError as error:
                     # What it is made of cannot be used: whoever started it must know. Later on the server goes on.
                     if not (self._worked or isinstance(error, CentreLostError)):

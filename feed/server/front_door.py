@@ -20,6 +20,7 @@ from feed.server.logs import ACCESS
 from feed.server.protocol import CERTIFICATE
 from feed.server.rates import TokenBuckets
 from feed.server.service import LOG, FeedService
+from router_core.units import SECOND_NS
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -111,7 +112,7 @@ class FrontDoor:
     def _pace(self, scope: Scope, identity: Identity | None) -> None:
         """Refuse who asks too often, and who is nobody."""
         # The clock of rates is not the service's: that one may be set by hand, or run back.
-        now_ns = time.monotonic_ns()
+        now_ns = round(asyncio.get_running_loop().time() * SECOND_NS)
         if identity is None:
             wait_s = self._strangers.take(_peer(scope), now_ns)
         else:

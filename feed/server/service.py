@@ -25,6 +25,7 @@ from feed.bundle.bundle import Bundle
 from feed.bundle.manifest import check_signature, etag_of
 from feed.bundle.parsed import KnownDocuments
 from feed.clock import Clock, utc_of
+from feed.disk import SYSTEM_DISK, Disk
 from feed.refusals import Refusal, RefusedBundleError
 from feed.server import errors, rollout
 from feed.server.auth import Identity, Role
@@ -37,7 +38,7 @@ from feed.server.setting import ServerSetting
 from feed.server.shelf import Cut, Shelf
 from feed.server.store import Answer, FeedStore, Result, StoredBundle
 from feed.server.vetting import check_epoch, check_fit
-from feed.server.writer import Act, Writer
+from feed.server.writer import Act, Writer, Writing
 from feed.signing.trust import Trust
 from router_core.errors import BadInputError
 from router_core.network import Network
@@ -115,6 +116,10 @@ class FeedService:
         Takes telemetry; None: it is counted and shown alone.
     republisher : Republisher or None
         None: rollbacks must be handed in signed.
+    disk : Disk, optional
+        Holds the state folder.
+    writing : callable, optional
+        Makes the one writer of the store.
 
     Raises
     ------
@@ -131,6 +136,9 @@ class FeedService:
         setting: ServerSetting | None = None,
         sink: TelemetrySink | None = None,
         republisher: Republisher | None = None,
+        *,
+        disk: Disk = SYSTEM_DISK,
+        writing: Writing = Writer,
     ) -> None:
         self.network = network
         self.setting = setting or ServerSetting()
@@ -147,12 +155,12 @@ class FeedService:
         self._seen: dict[str, int | None] = dict.fromkeys(self.names.scopes)
         self._down = np.zeros(network.station_count, dtype=np.bool_)
         self._routes = RouteBook(network)
-        self._store = FeedStore(folder, clock)
+        self._store = FeedStore(folder, clock, disk)
         try:
             self._stored = {one.epoch: one for one in self._store.bundles()}
             self._top = self._store.epoch_top()
             self._shelf = Shelf(self._loaded, BUNDLES_IN_MEMORY, self.setting.deltas_max)
-            self._writer = Writer(self._store, self._settled, self._told)
+            self._writer = writing(self._store, self._settled, self._told)
         except BaseException:
             self._store.close()
             raise

@@ -7,7 +7,6 @@ what a crash left, and are removed at the start. Everything else changes in tran
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
@@ -20,7 +19,8 @@ from pathlib import Path
 from typing import Final
 
 from feed.clock import Clock
-from feed.durable import holds_files, sync_folder, write_durably
+from feed.disk import SYSTEM_DISK, Disk
+from feed.durable import holds_files
 from feed.server.rollout import Rollout, Stage
 from router_core.errors import BadInputError
 
@@ -125,6 +125,7 @@ class FeedStore:
     folder : Path
         Made if it is not there.
     clock : Clock
+    disk : Disk, optional
 
     Raises
     ------
@@ -132,7 +133,8 @@ class FeedStore:
         If another process has it, or it is of another version, or what it says is there is not.
     """
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, disk: Disk = SYSTEM_DISK) -> None:
+        self._disk = disk
         self._folder = folder
         self._clock = clock
         # What no row speaks of is removed from `bundles`: they must not be an agent's, or anybody else's.
@@ -141,14 +143,11 @@ class FeedStore:
             raise BadInputError("state", rule, str(folder))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / BUNDLES).mkdir(exist_ok=True, mode=0o700)
-        self._lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._lock = self._claimed()
         try:
-            self._claim()
             # Private from the first instant on, and its log with it.
             os.close(os.open(folder / DATABASE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            self._database = sqlite3.connect(
-                folder / DATABASE, isolation_level=None, check_same_thread=False, timeout=5.0
-            )
+            self._database = disk.database(folder / DATABASE)
             try:
                 self._open()
             except BaseException:
@@ -208,7 +207,7 @@ class FeedStore:
         if row is None:
             raise BadInputError("epoch", "must be one of those kept", epoch)
         path = self._file(epoch)
-        data = path.read_bytes()
+        data = self._disk.read(path)
         if sha256(data).hexdigest() != row[0]:
             raise BadInputError("state", "a bundle's file must be as it was accepted; restore it", path.name)
         return data
@@ -227,7 +226,7 @@ class FeedStore:
         if epoch <= top:
             raise BadInputError("epoch", f"must be above {top}, the greatest one accepted", epoch)
         stored = StoredBundle(epoch, etag, sha256(packed).hexdigest(), len(packed), self._clock.now_ns())
-        write_durably(self._file(epoch), packed)
+        self._disk.write(self._file(epoch), packed)
         self._database.execute(
             "INSERT INTO bundle VALUES (?, ?, ?, ?, ?)",
             (stored.epoch, stored.etag, stored.sha256, stored.length, stored.accepted_ns),
@@ -244,9 +243,9 @@ class FeedStore:
         kept = {self._file(stored.epoch).name for stored in self.bundles()}
         orphans = [path for path in (self._folder / BUNDLES).iterdir() if path.name not in kept]
         for path in orphans:
-            path.unlink()
+            self._disk.remove(path)
         if orphans:
-            sync_folder(self._folder / BUNDLES)
+            self._disk.sync(self._folder / BUNDLES)
         return len(orphans)
 
     def answer(self, answer: Answer) -> None:
@@ -307,9 +306,9 @@ class FeedStore:
     def _file(self, epoch: int) -> Path:
         return self._folder / BUNDLES / f"{epoch:016d}{SUFFIX}"
 
-    def _claim(self) -> None:
+    def _claimed(self) -> int:
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return self._disk.claim(self._folder / LOCK)
         except BlockingIOError:
             rule = "must belong to one server at a time; stop the other one"
             raise BadInputError("state", rule, str(self._folder)) from None

@@ -264,7 +264,7 @@ def test_a_full_disk_changes_nothing_and_heals(tmp_path, monkeypatch):
     rounds(one, clock, 1)
     server.publish(bundle(2))
     with monkeypatch.context() as patch:
-        patch.setattr("feed.agent.state.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        patch.setattr("feed.disk.write_durably", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
         rounds(one, clock, 2)
         assert one.in_force.checked.etag == first
         assert Alarm.DISK in one.alarms.on

@@ -234,14 +234,14 @@ def test_what_may_not_be_published_is_refused_and_changes_nothing(tmp_path: Path
 
 
 def test_a_disk_that_fails_refuses_and_everything_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes) -> None:
+    def full(path: Path, data: bytes, mode: int) -> None:
         raise OSError(28, "No space left on device", str(path))
 
     async def story() -> None:
         async with asking(tmp_path) as (service, client):
             await service.publish_packed(packed(1), at_once=True)
             with monkeypatch.context() as patch:
-                patch.setattr("feed.server.store.write_durably", full)
+                patch.setattr("feed.disk.write_durably", full)
                 answer = await client.post("/v1/bundles", content=packed(2, 1), headers=as_role("admin") | BUNDLE)
                 problem(answer, 503, "store-unavailable")
             assert (service.state.epoch, service.next_epoch()) == (1, 2)
