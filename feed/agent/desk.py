@@ -174,9 +174,12 @@ class Desk:
                 task = self._reader.read(given.data)
                 if task.document.id in rows:
                     continue  # it is looked at when the first one of that id is in the database
-                if not self._is_known(task):
+                known_bytes = self._known_bytes(task)
+                if known_bytes is None:
                     payload_bytes = self._spool.hold(task.document.id, task.document.payload)
                     rows[task.document.id] = _row(task, given, payload_bytes, situation)
+                else:
+                    self._spool.drop_again(task.document.payload, known_bytes)
             except BadInputError as error:
                 payload = None if task is None else task.document.payload
                 self._spool.refuse(given.path, payload, error, situation.now_ns)
@@ -193,14 +196,14 @@ class Desk:
         for given in taken:
             self._spool.done(given)
 
-    def _is_known(self, task: Task) -> bool:
-        """Whether this very task was accepted before; what claims its id and is another one is refused."""
-        found = self._state.rows("SELECT digest FROM tasks WHERE id = ?", (task.document.id,))
+    def _known_bytes(self, task: Task) -> int | None:
+        """Length of this very task's payload if it was accepted before; what claims its id and is another is refused."""
+        found = self._state.rows("SELECT digest, payload_bytes FROM tasks WHERE id = ?", (task.document.id,))
         if not found:
-            return False
+            return None
         if found[0][0] != task.digest:
             raise BadInputError("task.id", "must be that of no other task", task.document.id)
-        return True
+        return int(found[0][1])
 
     # --- execution
 

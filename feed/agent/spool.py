@@ -74,6 +74,16 @@ class Spool:
         """Remove a document whose task was taken up."""
         self._disk.remove(given.path)
 
+    def drop_again(self, name: str, payload_bytes: int) -> None:
+        """Remove the payload that came with a task given again; one of another length is somebody else's, and stays."""
+        source = self._folder / IN / name
+        try:
+            about = source.lstat()
+        except FileNotFoundError:
+            return
+        if stat.S_ISREG(about.st_mode) and about.st_size == payload_bytes:
+            self._disk.remove(source)
+
     def brings_payload(self, name: str) -> bool:
         """Whether a payload of this name lies in ``in/``."""
         return os.path.lexists(self._folder / IN / name)

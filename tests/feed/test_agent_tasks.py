@@ -174,10 +174,20 @@ def test_a_task_given_again_is_carried_out_once(tmp_path):
         rounds(one, clock, 2)
     assert len(carrier.orders) == 1
     assert desk.counts()["delivered"] == 1
+    assert not list((tmp_path / "tasks" / "in").iterdir()), "what came with it is not left to fill the disk"
     given_task(tmp_path, "t", mode="query", priority=1)
     rounds(one, clock, 2)
     assert len(carrier.orders) == 1
     assert len(refused(tmp_path)) == 1
+
+
+def test_a_payload_of_another_length_beside_a_task_given_again_is_left_alone(tmp_path):
+    one, _, _, clock = ready(tmp_path, ScriptedCarrier())
+    given_task(tmp_path, "t", mode="query", priority=0)
+    rounds(one, clock, 2)
+    given_task(tmp_path, "t", b"what the next task is to send", mode="query", priority=0)
+    rounds(one, clock, 2)
+    assert [path.name for path in (tmp_path / "tasks" / "in").iterdir()] == ["t.bin"]
 
 
 def test_no_task_is_accepted_before_the_first_policy(tmp_path):
