@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from router_core.calendar import LOCAL_TIME
 from router_core.units import SECOND_NS
+
+
+# Instants are counted in nanoseconds in 64 bits, which end in 2262.
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2242, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -65,5 +70,18 @@ def local_of(instant_ns: int) -> datetime:
 
 def instant_of(when: datetime) -> int:
     """Return an aware date and time as nanoseconds since 1970."""
-    since = when - datetime(1970, 1, 1, tzinfo=UTC)
+    since = when - EARLIEST
     return (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000
+
+
+def countable(when: datetime) -> datetime:
+    """Return an aware date and time as it is, if its nanoseconds can be counted; for models of what others send.
+
+    Raises
+    ------
+    ValueError
+        If it is before 1970, or in 2242 or later.
+    """
+    if not EARLIEST <= when < LATEST:
+        raise ValueError(f"must lie in the years {EARLIEST.year}..{LATEST.year - 1}")
+    return when

@@ -197,7 +197,7 @@ class Desk:
             self._spool.done(given)
 
     def _known_bytes(self, task: Task) -> int | None:
-        """Length of this very task's payload if it was accepted before; what claims its id and is another is refused."""
+        """Length of this very task's payload if it was accepted before; another one of its id is refused."""
         found = self._state.rows("SELECT digest, payload_bytes FROM tasks WHERE id = ?", (task.document.id,))
         if not found:
             return None

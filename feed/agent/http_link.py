@@ -196,7 +196,7 @@ class HttpLink:
                 if not response.is_stream_consumed:
                     _body(response, ANSWER_BYTES_MAX)
                 return found
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:  # an address that it would send us on to may be none
             return Unavailable(f"{type(error).__name__}")
         except (ValueError, KeyError, TypeError, RecursionError, ssl.SSLError) as error:
             return Unavailable(f"the answer cannot be understood: {type(error).__name__}")

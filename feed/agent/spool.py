@@ -162,6 +162,8 @@ class Spool:
             number += 1
 
     def _write_reason(self, target: Path, what: str, error: BadInputError, now_ns: int) -> None:
-        reason = {"what": what, "reason": str(error), "at": utc_of(now_ns).isoformat()}
+        # Whoever gives tasks names the files, and a name need not be UTF-8.
+        shown = os.fsencode(what).decode("utf-8", "replace")
+        reason = {"what": shown, "reason": str(error), "at": utc_of(now_ns).isoformat()}
         path = target.with_suffix(".reason.json")
         self._disk.write(path, json.dumps(reason, ensure_ascii=False, sort_keys=True).encode())

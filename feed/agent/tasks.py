@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from feed.clock import instant_of
+from feed.clock import countable, instant_of
 from router_core.catalogue import Catalogue, SharingRule
 from router_core.errors import BadInputError
 from router_core.exchanges import NO_DEADLINE, NO_LABEL, Exchanges
@@ -40,7 +40,7 @@ class TaskDocument(BaseModel):
     payload : str
         Name of the payload's file beside the document, without a folder.
     deadline : datetime or None
-        With a zone.
+        With a zone, in the years 1970..2241.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -52,7 +52,7 @@ class TaskDocument(BaseModel):
     kind: Literal["sync", "exchange"]
     priority: Annotated[int, Field(ge=0, le=PRIORITY_MAX)]
     payload: Annotated[str, Field(pattern=FILE_NAME)]
-    deadline: AwareDatetime | None = None
+    deadline: Annotated[AwareDatetime, AfterValidator(countable)] | None = None
 
 
 @dataclass(frozen=True)

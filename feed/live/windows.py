@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feed.live.samples import AcceptedTasks, StationSamples
+from feed.live.station_states import StationStates
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.units import MINUTE_NS, SECOND_NS
@@ -94,8 +95,7 @@ class TelemetryWindows:
         stations = network.station_count
         # The newest sample of each station, and the newest word on whether it works.
         self._newest_ns = np.zeros(stations, dtype=np.int64)
-        self._state_ns = np.zeros(stations, dtype=np.int64)
-        self._up = np.ones(stations, dtype=np.bool_)
+        self._states = StationStates(stations)
         self._reported_ns = np.zeros(network.node_count, dtype=np.int64)
         # When each was heard of at all, in time or late: who is late once is waited for the next time.
         self._heard_station_ns = np.zeros(stations, dtype=np.int64)
@@ -108,7 +108,7 @@ class TelemetryWindows:
     @property
     def up(self) -> NDArray[np.bool_]:
         """Which stations work, by the newest word on each; all that were never heard of count as up. (S,)."""
-        return self._up.copy()
+        return self._states.up.copy()
 
     @property
     def period_ns(self) -> int:
@@ -127,7 +127,7 @@ class TelemetryWindows:
         if number is None:
             self.counts["late" if observed_ns <= self._closed * self.period_ns else "early"] += len(samples.station)
             return
-        told_ns = self._newest_ns if samples.window_ns > 0 else self._state_ns
+        told_ns = self._newest_ns if samples.window_ns > 0 else self._states.told_ns
         fresh = np.flatnonzero(told_ns[samples.station] < observed_ns)
         self.counts["twice"] += len(samples.station) - len(fresh)
         self.counts["taken"] += len(fresh)
@@ -135,14 +135,9 @@ class TelemetryWindows:
             self._newest_ns[samples.station[fresh]] = observed_ns
             self._add(self._window(number), samples, fresh)
         # What was observed later is known already: a sample that is on its way for long brings nothing back.
-        newer = np.flatnonzero(self._state_ns[samples.station] < observed_ns)
-        station, up = samples.station[newer], samples.up[newer]
-        self._state_ns[station] = observed_ns
-        changed = self._up[station] != up
-        self._up[station] = up
-        if changed.any():
-            order = np.argsort(station[changed], kind="stable")
-            self._alarms.append((observed_ns, station[changed][order], up[changed][order]))
+        station, up = self._states.take(observed_ns, samples.station, samples.up)
+        if len(station):
+            self._alarms.append((observed_ns, station, up))
 
     @staticmethod
     def _add(window: _Open, samples: StationSamples, fresh: NDArray[np.intp]) -> None:
@@ -231,7 +226,7 @@ class TelemetryWindows:
             factor = self.period_ns / whole
             utilisation = np.where(known, sums.utilisation, np.nan)
             served = np.rint(sums.served * np.where(known, factor, 0.0)).astype(np.int64)
-            up = np.where(known, sums.up, self._up)
+            up = np.where(known, sums.up, self._states.up)
             events.append(TelemetryArrived(now_ns, end_ns, self.period_ns, utilisation, sums.waiting, served, up))
         return events
 

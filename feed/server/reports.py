@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Final, Literal, Protocol
 
 import numpy as np
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from feed.bundle.documents import Document, Name
-from feed.clock import instant_of
+from feed.clock import countable, instant_of
 from feed.live.samples import AcceptedTasks, StationSamples
 from router_core.network import Network
 from router_core.units import SECOND_NS
@@ -56,7 +56,7 @@ class AcceptedRows(Document):
 class TelemetryBatch(Document):
     """Body of ``POST /v1/telemetry``: a window, what stations did in it (0 s: whether they work), what was accepted."""
 
-    observed: AwareDatetime
+    observed: Annotated[AwareDatetime, AfterValidator(countable)]
     window_s: Annotated[float, Field(ge=0, le=WINDOW_S_MAX)]
     stations: Annotated[tuple[StationRow, ...], Field(max_length=100_000)] = ()
     accepted: AcceptedRows | None = None

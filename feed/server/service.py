@@ -26,6 +26,8 @@ from feed.bundle.manifest import check_signature, etag_of
 from feed.bundle.parsed import KnownDocuments
 from feed.clock import Clock, utc_of
 from feed.disk import SYSTEM_DISK, Disk
+from feed.live.samples import StationSamples
+from feed.live.station_states import StationStates
 from feed.refusals import Refusal, RefusedBundleError
 from feed.server import errors, rollout
 from feed.server.auth import Identity, Role
@@ -42,13 +44,15 @@ from feed.server.writer import Act, Writer, Writing
 from feed.signing.trust import Trust
 from router_core.errors import BadInputError
 from router_core.network import Network
-from router_core.units import SECOND_NS
+from router_core.units import MINUTE_NS, SECOND_NS
 
 _ResultT = TypeVar("_ResultT")
 
 LOG: Final = logging.getLogger("exchange_router.server")
 TICK_S: Final = 1.0
 BUNDLES_IN_MEMORY: Final = 4
+# What is observed later than that is of a clock that is wrong.
+AHEAD_NS: Final = MINUTE_NS
 ETAG: Final = re.compile(r"([1-9][0-9]{0,15})-[0-9a-f]{16}")
 
 
@@ -154,6 +158,7 @@ class FeedService:
         # Its keys never change: the writer's thread looks at it too.
         self._seen: dict[str, int | None] = dict.fromkeys(self.names.scopes)
         self._down = np.zeros(network.station_count, dtype=np.bool_)
+        self._states = StationStates(network.station_count)
         self._routes = RouteBook(network)
         self._store = FeedStore(folder, clock, disk)
         try:
@@ -491,6 +496,7 @@ class FeedService:
         usable = self.names.usable(raw, accepted, scope)
         if usable.stations is not None:
             self.metrics.stations.take(usable.stations)
+            self._note_states(usable.stations)
             if self._sink is not None:
                 self._sink.stations(usable.stations)
         if usable.accepted is not None and self._sink is not None:
@@ -499,6 +505,14 @@ class FeedService:
         for result, count in (*counts, ("repeated", usable.repeated)):
             self.metrics.telemetry_rows.labels(result).inc(count)
         return usable
+
+    def _note_states(self, samples: StationSamples) -> None:
+        """Let front-ends know what stopped and what returned, whether a centre works here or not."""
+        # A clock that is ahead would have the last word until its time comes.
+        if 0 < samples.observed_ns <= self.clock.now_ns() + AHEAD_NS:
+            changed, _ = self._states.take(samples.observed_ns, samples.station, samples.up)
+            if len(changed):
+                self.set_down(~self._states.up)
 
     def set_down(self, down: NDArray[np.bool_]) -> None:
         """Say which stations are known to be down, bool (S,); from any thread."""

@@ -32,7 +32,9 @@ _WHOLE: Final = re.compile(rf"({_NAME}) ({_NUMBER})\n")
 _ESCAPE: Final = re.compile(r'\\([\\"n])')
 _SCALARS: Final = (WINDOW.metric, WINDOW_END.metric)
 _BY_STATION: Final = {
-    figure.metric: re.compile(rf"{figure.metric}\{{station={_STATION}\}} ({_NUMBER})\n") for figure in STATIONS
+    # From the begin of a line on: what stands before a sample is no part of it.
+    figure.metric: re.compile(rf"^{figure.metric}\{{station={_STATION}\}} ({_NUMBER})\n", re.MULTILINE)
+    for figure in STATIONS
 }
 # Of each family either one value, or one by station.
 Families = dict[str, dict[str, float]]

@@ -440,6 +440,38 @@ def test_routes_are_those_of_the_documents_and_leave_out_what_is_down(tmp_path: 
     run(story())
 
 
+def test_what_telemetry_says_stopped_is_told_to_front_ends_until_it_returns(tmp_path: Path) -> None:
+    """The newest word counts, in whatever order words come; a clock that is ahead has no say."""
+    names = network_of("toy").station_name
+    words = [
+        (0, {3: False, 5: False}, [3, 5]),
+        (20, {3: True}, [5]),
+        (10, {3: False, 7: True}, [5]),
+        (20, {3: False}, [5]),
+        (86_400, {3: False}, [5]),
+        (30, {5: True}, []),
+    ]
+
+    async def story() -> None:
+        async with asking(tmp_path) as (_, client):
+            for after_s, states, down in words:
+                rows = [
+                    {"name": names[station], "utilisation": 0.0, "waiting": 0, "served_bytes": 0, "up": up}
+                    for station, up in states.items()
+                ]
+                batch = {
+                    "observed": (NOW - timedelta(seconds=60) + timedelta(seconds=after_s)).isoformat(),
+                    "window_s": 0.0,
+                    "stations": rows,
+                }
+                answer = await client.post("/v1/telemetry", json=batch, headers=as_role("telemetry"))
+                assert answer.status_code == 202
+                told = await client.get("/v1/stations", headers=as_role("agent", FIRST))
+                assert told.json() == {"down": [names[station] for station in down]}
+
+    run(story())
+
+
 def test_stations_that_are_down_by_etag_and_by_long_poll(tmp_path: Path) -> None:
     network = network_of("toy")
 
