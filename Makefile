@@ -7,13 +7,15 @@ SOAK_WORLDS ?= 10000
 FEED_KILLS ?= 1000
 FEED_REQUESTS ?= 200
 BENCH_ARGS ?=
+GATES_ARGS ?=
+TREND ?= build/trend/history.jsonl
 TEST_ARGS ?=
 
 # The peers bring several OpenMP libraries into one process; glibc's reserve of thread-local room does not do for all.
 export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-feed test-bounds bench check docs lock samples clean
+.PHONY: help run test soak soak-feed test-bounds bench gates gates-record nightly check docs lock samples clean
 
 help:
 	@echo "make run     learn from three weeks of the province, plan the next, replay a day with a surge under five brains"
@@ -22,6 +24,9 @@ help:
 	@echo "make soak-feed   server and agent killed FEED_KILLS (1000) times, FEED_REQUESTS (200) requests an endpoint at random"
 	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
+	@echo "make gates   instructions, kernels' times, start, memory and quality against what is on record (GATES_ARGS='--only ratios')"
+	@echo "make gates-record   put them on record for this toolchain"
+	@echo "make nightly soak, bench and gates; one more line in TREND (build/trend/history.jsonl), and the page of all nights"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make docs    build the documentation site into build/docs/html; a warning is an error"
 	@echo "make lock    resolve the lock files anew"
@@ -87,6 +92,20 @@ test-bounds: $(VENV)/.dev-installed
 bench: $(VENV)/.bench-installed
 	@mkdir -p build
 	$(BIN)/python -m pytest benchmarks -m '' --benchmark-enable --benchmark-only --benchmark-json=build/bench.json $(BENCH_ARGS)
+
+gates: $(VENV)/.dev-installed
+	$(BIN)/python -m benchmarks.gates $(GATES_ARGS)
+
+gates-record: $(VENV)/.dev-installed
+	$(BIN)/python -m benchmarks.gates --record $(GATES_ARGS)
+
+# A part that fails is told in the night's line, and the others still run: docs/nightly.md.
+nightly: $(VENV)/.bench-installed
+	@rm -f build/bench.json build/soak/*.json
+	@failed=""; \
+	$(MAKE) soak || failed="$$failed --failed soak"; \
+	$(MAKE) bench || failed="$$failed --failed bench"; \
+	$(BIN)/python -m benchmarks.gates.nightly --history $(TREND) $$failed
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
