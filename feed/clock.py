@@ -74,6 +74,21 @@ def instant_of(when: datetime) -> int:
     return (since.days * 86_400 + since.seconds) * SECOND_NS + since.microseconds * 1_000
 
 
+def sayable_in_utc(when: datetime) -> datetime:
+    """Return an aware date and time as it is, if UTC has a year for it; for models of what others send.
+
+    Raises
+    ------
+    ValueError
+        If it is in no year of 1..9999 there.
+    """
+    try:
+        when.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie in the years 1..9999 of UTC") from None
+    return when
+
+
 def countable(when: datetime) -> datetime:
     """Return an aware date and time as it is, if its nanoseconds can be counted; for models of what others send.
 

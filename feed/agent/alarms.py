@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from feed.clock import utc_of
 from feed.disk import SYSTEM_DISK, Disk
+from router_core.errors import BadInputError
 
 ALARMS_FILE: Final = "alarms.json"
 
@@ -90,6 +91,10 @@ _NEXT: Final[dict[Alarm, tuple[str, str]]] = {
 }
 
 
+# What is shown of an alarm, as `Alarms.document` writes it.
+_SHOWN: Final = {"alarm": str, "grave": bool, "since": str, "detail": str, "next": str, "next_zh": str}
+
+
 @dataclass(frozen=True)
 class Raised:
     """An alarm that is on.
@@ -158,9 +163,25 @@ class Alarms:
 
 
 def read_alarms(folder: Path) -> list[dict[str, Any]]:
-    """Return what the file of a state folder says; nothing where there is none."""
+    """Return what the file of a state folder says; nothing where there is none.
+
+    Raises
+    ------
+    BadInputError
+        If it is not what an agent writes: a disk may have spoilt it.
+    """
+    path = folder / ALARMS_FILE
     try:
-        found = json.loads((folder / ALARMS_FILE).read_bytes())
+        found = json.loads(path.read_bytes())
     except FileNotFoundError:
         return []
-    return found if isinstance(found, list) else []
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(map(_is_alarm, found)):
+        rule = "must be what the agent writes; start the agent, which writes it anew"
+        raise BadInputError("alarms", rule, "something else", str(path))
+    return found
+
+
+def _is_alarm(one: object) -> bool:
+    return isinstance(one, dict) and all(isinstance(one.get(name), kind) for name, kind in _SHOWN.items())

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -140,10 +140,12 @@ class AgentState:
         self._base.execute("BEGIN IMMEDIATE")
         try:
             yield self._base
+            self._base.execute("COMMIT")
         except BaseException:
-            self._base.execute("ROLLBACK")
+            # A commit that fails may leave the transaction open: what it wrote would be seen, and nothing kept again.
+            with suppress(sqlite3.Error):
+                self._base.execute("ROLLBACK")
             raise
-        self._base.execute("COMMIT")
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return what a question finds."""

@@ -13,8 +13,9 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 import numpy as np
 
@@ -37,6 +38,8 @@ EVENTS: Final[dict[str, type[Event]]] = {
     kind.__name__: kind
     for kind in (SlotStarted, TelemetryArrived, DemandReported, StationsChanged, ParticlesCollected, RunEnded)
 }
+# What reading a record that no recorder wrote may raise.
+_DAMAGE: Final = (zlib.error, struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 DTYPES: Final = frozenset({"<f8", "<i8", "<i4", "|i1", "|b1"})
 
 
@@ -130,12 +133,23 @@ def read_recording(path: Path) -> Iterator[Recorded]:
                 kind = EVENTS.get(str(document.get("event")))
                 try:
                     assert kind is not None
+                    _check_fields(kind, document["scalars"], arrays)
                     event = kind(**document["scalars"], **arrays)
                     commands = tuple(str(line) for line in document["commands"])
-                except (AssertionError, KeyError, TypeError) as error:
+                except (AssertionError, KeyError, TypeError, AttributeError) as error:
                     rule = "must be an event and its commands"
                     raise BadInputError(f"record {number}", rule, str(error), str(path)) from None
                 yield Recorded(number - 1, event, commands)
+
+
+def _check_fields(kind: type[Event], scalars: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Refuse an event whose numbers are no whole ones, or arrays where numbers belong: a brain goes by their types."""
+    whole = {field.name for field in fields(kind) if field.type == "int"}
+    if scalars.keys() != whole or arrays.keys() != {field.name for field in fields(kind)} - whole:
+        raise TypeError(f"a {kind.__name__} has other fields")
+    for name, value in scalars.items():
+        if type(value) is not int or not -(2**63) <= value < 2**63:
+            raise TypeError(f"{name} must be a whole number of 64 bits")
 
 
 def _packed(document: dict[str, Any], arrays: dict[str, Any]) -> bytes:
@@ -160,9 +174,13 @@ def _records(file: BinaryIO, path: Path) -> Iterator[tuple[int, dict[str, Any], 
             raise BadInputError(f"record {number}", "must have the checksum that it says", checksum, str(path))
         try:
             yield number, *_unpacked(body)
-        except (zlib.error, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+        except _DAMAGE as error:
             raise BadInputError(f"record {number}", "must be what a recorder writes", str(error), str(path)) from None
         number += 1
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise ValueError(word)
 
 
 def _unpacked(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -171,13 +189,18 @@ def _unpacked(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     if inflater.unconsumed_tail:
         raise ValueError(f"more than {BODY_BYTES_MAX} bytes")
     (length,) = struct.unpack_from("<I", whole)
-    document = json.loads(whole[4 : 4 + length])
+    document = json.loads(whole[4 : 4 + length], parse_constant=_no_constant)
     place = 4 + length
     arrays = {}
     for name, (dtype, shape) in document.pop("arrays").items():
         if dtype not in DTYPES:
             raise ValueError(f"dtype {dtype}")
-        count = int(np.prod(shape, dtype=np.int64))
+        # Python's own product: numpy's wraps round, and takes what are no whole numbers.
+        if not all(type(length) is int and 0 <= length <= BODY_BYTES_MAX for length in shape):
+            raise ValueError(f"shape {shape}")
+        count = prod(shape)
+        if count > BODY_BYTES_MAX:
+            raise ValueError(f"shape {shape}")
         arrays[name] = np.frombuffer(whole, dtype=dtype, count=count, offset=place).reshape(shape).copy()
         place += arrays[name].nbytes
     return document, arrays

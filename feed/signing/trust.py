@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from feed.clock import sayable_in_utc
 from feed.durable import READABLE, write_durably
 from feed.signing.guarded_files import read_unalterable
 from feed.signing.signer import Algorithm, Verifier
@@ -24,6 +25,9 @@ TRUST_TYPE: Final = "application/vnd.exchange-router.trust+json"
 
 class _Document(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(sayable_in_utc)]
 
 
 class TrustedKey(_Document):
@@ -45,8 +49,8 @@ class TrustedKey(_Document):
     key_id: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     algorithm: Algorithm
     public_key: Annotated[str, Field(pattern=r"^([0-9a-f]{64}){1,2}$")]
-    valid_from: AwareDatetime
-    valid_until: AwareDatetime
+    valid_from: Moment
+    valid_until: Moment
     revoked: bool = False
 
 

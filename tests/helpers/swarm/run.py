@@ -1,0 +1,106 @@
+"""Live worlds of the swarm: `make soak-worlds`, and the command that a failing world is told by.
+
+    python tests/helpers/swarm/run.py --seed 1 --worlds 500       many worlds from a seed on, on all cores
+    python tests/helpers/swarm/run.py --seed 17                   one world, and what happened in it
+    python tests/helpers/swarm/run.py --seed 17 --kinds line-cut,disk-full --only 0,2
+
+Exit code 1 if a law is broken; the failing world is made smaller, and its command is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from swarm.judging import Case, cases, judged, quietly, shrunk, told  # noqa: E402 - the path comes first
+from swarm.troubles import Kind  # noqa: E402
+from swarm.world import lived  # noqa: E402
+
+RESULTS = ROOT / "build" / "soak" / "worlds.json"
+TOLD_EVERY = 100
+
+
+def main() -> int:
+    """Read the words, and do what they say."""
+    words = _words()
+    if words.worlds is None:
+        return _one(words)
+    return _many(words.seed, words.worlds, words.jobs)
+
+
+def _words() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--worlds", type=int, help="so many worlds from the seed on; without it that one alone")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--kinds", type=_kinds, help="kinds of trouble, by commas; 'none' for none")
+    parser.add_argument("--only", type=_numbers, help="numbers of the troubles that are left, by commas")
+    parser.add_argument("--no-tasks", action="store_true")
+    return parser.parse_args()
+
+
+def _kinds(text: str) -> tuple[Kind, ...]:
+    return () if text == "none" else tuple(Kind(one) for one in text.split(","))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return () if text == "none" else tuple(int(one) for one in text.split(","))
+
+
+def _one(words: argparse.Namespace) -> int:
+    """Live one world, tell its journal, and judge it."""
+    case = Case(words.seed, words.kinds, words.only, not words.no_tasks)
+    with quietly():
+        found = lived(case.spec())
+    for line in found.journal:
+        print(line)
+    print(json.dumps({"digest": found.digest} | found.figures))
+    verdict = judged(case)
+    if not verdict.broken:
+        print("no law is broken")
+        return 0
+    print("\n".join(told(case, verdict)))
+    return 1
+
+
+def _many(seed: int, count: int, jobs: int) -> int:
+    began = time.monotonic()
+    figures: dict[str, int] = {}
+    done = 0
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(jobs) as pool:
+        for verdict in pool.imap_unordered(judged, cases(seed, count), chunksize=1):
+            done += 1
+            if verdict.broken:
+                pool.terminate()
+                print("\n".join(told(verdict.case, verdict)), flush=True)
+                small = shrunk(verdict.case, lambda case: bool(judged(case, times=1).broken))
+                print("made smaller:")
+                print("\n".join(told(small, judged(small))), flush=True)
+                return 1
+            for name, value in verdict.figures.items():
+                figures[name] = figures.get(name, 0) + value
+            if done % TOLD_EVERY == 0 or done == count:
+                print(_rate(done, time.monotonic() - began), flush=True)
+    took_s = time.monotonic() - began
+    figures |= {"worlds": count, "seconds": round(took_s), "worlds_per_hour": round(count / took_s * 3_600)}
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps({"name": "worlds", "figures": figures}) + "\n", encoding="utf-8")
+    print(f"{count} worlds, each lived twice, no law broken: {json.dumps(figures)}")
+    return 0
+
+
+def _rate(done: int, took_s: float) -> str:
+    return f"{done} worlds in {took_s:.0f} s, {done / took_s * 3_600:.0f} an hour"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

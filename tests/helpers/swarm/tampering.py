@@ -1,0 +1,63 @@
+"""What somebody between centre and front-ends does to bundles: damages them, or gives out old and forged ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from feed_signing import signer
+from swarm.context import Context
+from swarm.keyring import STRANGER
+from swarm.troubles import Kind
+from swarm.wire import Answered, Asked, flipped
+
+from feed.agent.http_link import BUNDLE_TYPE
+from feed.bundle.archive import pack, unpack
+from feed.bundle.manifest import etag_of, make_bundle, sealed
+from feed.refusals import RefusedBundleError
+
+BUNDLES = "/v1/bundles/"
+
+
+class Tampering:
+    """Changes answers as the troubles of the moment say.
+
+    Parameters
+    ----------
+    context : Context
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._draw = context.draw("tampering")
+        self._seen: list[Answered] = []
+        self.count = 0
+
+    def __call__(self, asked: Asked, answered: Answered, end: int) -> Answered:
+        """Return what reaches the agent."""
+        if not asked.path.startswith(BUNDLES):
+            return answered
+        weather = self._context.weather
+        if answered.status == 200:
+            if any(one.strength > self._draw.random() for one in weather.struck(end, Kind.BUNDLE_CORRUPTED)):
+                self.count += 1
+                return replace(answered, body=flipped(self._draw, answered.body))
+            self._seen.append(answered)
+        if self._seen and any(one.strength > self._draw.random() for one in weather.struck(end, Kind.BUNDLE_REPLAYED)):
+            self.count += 1
+            return self._other()
+        return answered
+
+    def _other(self) -> Answered:
+        """An older answer, of this front-end or another one; as it was, or signed by a stranger as if it were new."""
+        old = self._seen[int(self._draw.integers(len(self._seen)))]
+        whole = dict(old.headers).get(b"content-type", b"").startswith(BUNDLE_TYPE.encode())
+        if self._draw.random() < 0.5 or not whole or (b"content-encoding", b"gzip") in old.headers:
+            return old
+        try:
+            bundle = unpack(old.body)
+        except RefusedBundleError:
+            return old
+        about = bundle.manifest.model_dump(exclude={"schema_version", "content", "files", "epoch"})
+        forged = sealed(make_bundle(bundle.files, epoch=bundle.manifest.epoch + 100, **about), (signer(STRANGER),))
+        headers = tuple((key, value) for key, value in old.headers if key not in (b"etag", b"content-length"))
+        return Answered(200, (*headers, (b"etag", f'"{etag_of(forged)}"'.encode())), pack(forged))
