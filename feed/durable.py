@@ -13,6 +13,9 @@ from typing import Final
 # Owner alone: what the feed keeps is nobody else's business, unless the caller says so.
 PRIVATE: Final = 0o600
 READABLE: Final = 0o644
+_OF_THE_MACHINE: Final = frozenset(
+    {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ESTALE}
+)
 
 
 def write_durably(path: Path, data: bytes, mode: int = PRIVATE) -> None:
@@ -80,6 +83,11 @@ def place_durably(source: Path, target: Path) -> None:
     os.replace(draft, target)
     draft.unlink(missing_ok=True)  # a rename onto another name of the same file does nothing
     sync_folder(target.parent)
+
+
+def is_of_the_machine(error: OSError) -> bool:
+    """Whether an error says something of this machine at this moment, and nothing of the file: later it may be gone."""
+    return error.errno in _OF_THE_MACHINE
 
 
 def open_plain(path: Path) -> int:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from feed.agent.carriers import Delivered, Failed, Order, Settled, UnderWay
 from feed.agent.tasks import FILE_NAME
 from feed.disk import SYSTEM_DISK, Disk
-from feed.durable import READABLE
+from feed.durable import READABLE, is_of_the_machine
 from router_core.network import Network
 
 READY: Final = "ready"
@@ -131,6 +131,10 @@ def _outcome(disk: Disk, path: Path) -> OutcomeDocument | None:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 return None
             document = OutcomeDocument.model_validate_json(file.read(OUTCOME_BYTES_MAX))
-    except (OSError, ValidationError):
+    except OSError as error:
+        if is_of_the_machine(error):
+            raise  # an outcome is not put aside for what the disk does: it is told once
+        return None
+    except ValidationError:
         return None
     return document if path.name == f"{document.task}.{document.attempt}.json" else None

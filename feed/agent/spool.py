@@ -13,6 +13,7 @@ from typing import Final
 from feed.agent.tasks import TASK_BYTES_MAX, check_size
 from feed.clock import utc_of
 from feed.disk import SYSTEM_DISK, Disk
+from feed.durable import is_of_the_machine
 from router_core.errors import BadInputError
 
 IN: Final = "in"
@@ -53,13 +54,15 @@ class Spool:
             (folder / name).mkdir(mode=0o700 if name == HELD else 0o777, parents=True, exist_ok=True)
 
     def given(self, count: int, now_ns: int) -> Iterator[Given]:
-        """Yield documents, the oldest names first; what is no plain file is refused."""
+        """Yield documents, the oldest names first; what is no plain file is refused; `OSError` if the disk fails."""
         for path in sorted((self._folder / IN).glob("[!.]*.json"))[:count]:
             try:
                 handle = self._disk.opened(path)
             except FileNotFoundError:
                 continue
             except OSError as error:
+                if is_of_the_machine(error):
+                    raise  # it is tried again: a task is not refused for what the disk does
                 self.refuse(path, None, BadInputError("task", "must be a readable file", error.strerror), now_ns)
                 continue
             if not stat.S_ISREG(os.fstat(handle).st_mode):
@@ -107,6 +110,8 @@ class Spool:
         try:
             handle = self._disk.opened(place)
         except OSError as error:
+            if is_of_the_machine(error):
+                raise
             raise BadInputError("task.payload", "must be a readable file beside the document", error.strerror) from None
         try:
             about = os.fstat(handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import timedelta
@@ -12,12 +13,14 @@ from feed_agent import NOW, NOW_NS, FakeServer, agent, bundle, content, rounds, 
 from feed_tasks import ScriptedCarrier, document, given_task, permitted, task_desk
 from learnt_toy import toy
 
+from feed.agent.alarms import Alarm
 from feed.agent.carriers import Delivered, Settled, UnderWay
 from feed.agent.desk import HELD, UNDER_WAY
 from feed.agent.nifi_handoff import NifiHandoff
 from feed.agent.state import AgentState
 from feed.agent.tasks import TASK_BYTES_MAX
 from feed.clock import SetClock
+from feed.disk import SYSTEM_DISK, SystemDisk
 from router_core.errors import BadInputError
 from router_core.plan import route
 from router_core.randomness import stream
@@ -26,11 +29,11 @@ from router_core.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 TASKS = 12
 
 
-def ready(folder, carrier, of=None, **more):
+def ready(folder, carrier, of=None, disk=SYSTEM_DISK, **more):
     """An agent with a policy in force, and its desk."""
     server, clock = FakeServer(), SetClock(NOW_NS)
     server.publish(bundle(1, of=of))
-    desk = task_desk(folder, carrier)
+    desk = task_desk(folder, carrier, disk=disk)
     one = agent(folder, server, clock, desk=desk, **more)
     rounds(one, clock, 1)
     return one, desk, server, clock
@@ -380,3 +383,34 @@ def test_the_reader_names_place_and_rule(tmp_path):
     with pytest.raises(BadInputError, match=r"task\.priority"):
         desk._reader.read(json.dumps(document("t", priority=99)).encode())
     assert AgentState(tmp_path / "state").active() is None
+
+
+class _SickDisk(SystemDisk):
+    """Opens nothing while it is sick."""
+
+    sick = False
+
+    def opened(self, path):
+        if self.sick:
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return super().opened(path)
+
+
+def test_a_disk_that_fails_for_a_while_refuses_no_task_and_loses_no_outcome(tmp_path):
+    disk = _SickDisk()
+    carrier = NifiHandoff(tmp_path / "nifi", toy().network, disk)
+    one, desk, _, clock = ready(tmp_path, carrier, disk=disk)
+    given_task(tmp_path, "t", mode="query", priority=0)
+    for sick in (True, False):
+        disk.sick = sick
+        rounds(one, clock, 3)
+        assert (Alarm.DISK in one.alarms.on) == sick
+        assert desk.counts()["under-way"] == (not sick)
+    told = {"task": "t", "attempt": 0, "result": "delivered"}
+    (tmp_path / "nifi" / "outcome" / "t.0.json").write_text(json.dumps(told))
+    for sick in (True, False):
+        disk.sick = sick
+        rounds(one, clock, 3)
+        assert desk.counts()["delivered"] == (not sick)
+    assert not refused(tmp_path)
+    assert not list((tmp_path / "nifi" / "strange").iterdir())

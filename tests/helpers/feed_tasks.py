@@ -19,6 +19,7 @@ from feed.agent.desk import Desk
 from feed.agent.spool import Spool
 from feed.agent.state import AgentState
 from feed.agent.tasks import TaskReader
+from feed.disk import SYSTEM_DISK, Disk
 from router_core.catalogue import SharingRule
 
 
@@ -116,10 +117,10 @@ class ScriptedCarrier:
         self.answers[task] = Failed(station, "it failed")
 
 
-def task_desk(folder: Path, carrier: Any = None, scope: str | None = None) -> Desk:
+def task_desk(folder: Path, carrier: Any = None, scope: str | None = None, disk: Disk = SYSTEM_DISK) -> Desk:
     platform = toy()
     network = platform.network
     reader = TaskReader(network, platform.catalogue, network.node_index[scope or some_scope()])
     carried = carrier if carrier is not None else CountingCarrier(folder / "carried")
     state = AgentState(folder / "state")
-    return Desk(state, Spool(folder / "tasks"), reader, carried, network, platform.transport)
+    return Desk(state, Spool(folder / "tasks", disk), reader, carried, network, platform.transport)

@@ -76,11 +76,11 @@ class EndLaws:
 
     def stepped(self, end: EndMachine) -> None:
         """Hold a front-end against the laws."""
-        held = end.in_force
+        # An agent that was started anew with another scenario may have none; NiFi then goes on by its last file.
+        held = None if end.agent is None else end.agent.in_force
         if held is not None:
             self._in_force(end, held)
-            if end.agent is not None and end.agent.in_force is not None:
-                self._kept_too(end, held)
+            self._kept_too(end, held)
         if self._informed:
             self._told_of_stops(end)
         self._remembered(end)

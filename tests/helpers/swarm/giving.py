@@ -22,11 +22,17 @@ class Giving:
     ----------
     context : Context
     ends : list of EndMachine
+
+    Attributes
+    ----------
+    given : set of (str, str)
+        Front-ends and tasks: all of them are such as must be accepted.
     """
 
     def __init__(self, context: Context, ends: list[EndMachine]) -> None:
         self._context = context
         self._ends = ends
+        self.given: set[tuple[str, str]] = set()
 
     def begin(self) -> None:
         """Have them given, each at its instant."""
@@ -70,4 +76,5 @@ class Giving:
         draft = into / f".{document['id']}.part"
         draft.write_bytes(json.dumps(document).encode())
         os.replace(draft, into / f"{document['id']}.json")
+        self.given.add((end.scope, str(document["id"])))
         self._context.journal.note("given", end.scope, str(document["id"]))

@@ -6,7 +6,7 @@ comes to rest: all delivered, everybody on the newest policy, nothing published 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,10 +80,13 @@ class Laws:
         check_run(self._context, self._centre, run, steering)
         self._telemetry.ended()
 
-    def at_rest(self, steering: Steering) -> None:
+    def at_rest(self, steering: Steering, given: Set[tuple[str, str]]) -> None:
         """Let the feed live on, and see that it comes to rest."""
         self._context.loop.create_task(steering.idle())
         Rest(self._context, self._centre, self._ends, self._of_ends.tasks).come()
+        for scope, task in sorted(given):
+            if task not in self._of_ends.tasks.get(scope, {}):
+                self._context.journal.breaks("1", f"{scope} was given {task}, and does not know it")
 
     def figures(self) -> dict[str, int]:
         """How much happened."""

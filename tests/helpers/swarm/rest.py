@@ -54,18 +54,24 @@ class Rest:
         self._tasks = tasks
 
     def come(self) -> None:
-        """Let time pass until all is at rest; note how long that took."""
+        """Let time pass until all is at rest, and note how long that took; then see that it stays so."""
         loop, journal = self._context.loop, self._context.journal
         over_ns = self._context.begin_ns + max((one.until_ns for one in self._context.spec.troubles), default=0)
-        begin_ns = max(loop.now_ns, over_ns)
-        loop.run_until_ns(begin_ns)
+        loop.run_until_ns(max(loop.now_ns, over_ns))
+        if self._waited():
+            journal.note("rest", loop.now_ns - over_ns)
+            self._still()
+
+    def _waited(self) -> bool:
+        """Whether all is at rest within the stated time."""
+        loop, begin_ns = self._context.loop, self._context.loop.now_ns
         while (why := self._unrest()) is not None:
             if loop.now_ns > begin_ns + rest_ns(self._context.spec):
-                journal.breaks("liveness", f"no rest after {(loop.now_ns - begin_ns) // MINUTE_NS} minutes: {why}")
-                return
+                minutes = (loop.now_ns - begin_ns) // MINUTE_NS
+                self._context.journal.breaks("liveness", f"no rest after {minutes} minutes: {why}")
+                return False
             loop.run_until_ns(loop.now_ns + LOOK_NS)
-        journal.note("rest", loop.now_ns - over_ns)
-        self._still()
+        return True
 
     def _unrest(self) -> str | None:
         """Say what is not at rest."""
@@ -119,18 +125,13 @@ class Rest:
         calm = self._asked_at_most()
         if self._context.wire.asked - asked > calm:
             journal.breaks("still", f"{self._context.wire.asked - asked} requests where rhythms ask for {calm}")
-        why = self._unrest() if not self._rolling() else None
-        if why is not None:
-            journal.breaks("still", f"it was at rest, and no longer is: {why}")
+        self._waited()  # a renewal may just be on its way
 
     def _asked_at_most(self) -> int:
         """Requests of all front-ends in the quiet minutes, with some room for policies that are renewed."""
         setting = self._context.spec.rhythms.agent
         rhythms = (setting.poll_ns, setting.stations_ns, setting.window_ns)
         return len(self._ends) * (sum(STILL_NS // one + 1 for one in rhythms) + ROOM)
-
-    def _rolling(self) -> bool:
-        return self._centre.service is not None and self._centre.service.rolling
 
     def _lives(self) -> int:
         return self._centre.lives + sum(one.lives for one in self._ends)

@@ -80,7 +80,8 @@ def _lived(spec: WorldSpec, folder: Path, data_plane: str) -> Lived:
     laws.watch(ends)
     happenings = Happenings(context, centre, ends)
     happenings.begin()
-    Giving(context, ends).begin()
+    giving = Giving(context, ends)
+    giving.begin()
     steering = Steering(context, ends, laws.told)
     loop.run_until_ns(context.begin_ns)
     run = live(
@@ -93,7 +94,7 @@ def _lived(spec: WorldSpec, folder: Path, data_plane: str) -> Lived:
         faults=faults,
     )
     laws.ended(run, steering)
-    laws.at_rest(steering)
+    laws.at_rest(steering, giving.given)
     for defect in loop.defects:
         journal.breaks("crash", defect)
     outcome = run.record.outcome
