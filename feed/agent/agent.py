@@ -181,6 +181,7 @@ class Agent:
         self._whole = False
         self._last_ns = self._heard_ns = clock.now_ns()
         self._failures = 0
+        self._failing: set[str] = set()
         self._reason = ""
         self._fetch_ns = self._stations_ns = self._last_ns
         self._window = self._last_ns // self._setting.window_ns
@@ -222,10 +223,17 @@ class Agent:
         return self._pause(now_ns)
 
     def _safely(self, act: Callable[[int], None], now_ns: int) -> None:
+        name = act.__name__.strip("_")
         try:
             act(now_ns)
         except _FAILURES as error:
-            self._raise_alarm(Alarm.DISK, f"{act.__name__.strip('_')}: {type(error).__name__}: {error}", now_ns)
+            self._failing.add(name)
+            self._raise_alarm(Alarm.DISK, f"{name}: {type(error).__name__}: {error}", now_ns)
+            return
+        # It is over when what failed has been done, each of it.
+        self._failing.discard(name)
+        if not self._failing:
+            self._raise_alarm(Alarm.DISK, None, now_ns)
 
     # --- what is in force
 
@@ -376,7 +384,7 @@ class Agent:
         self._kept = self._state.active()
         self._whole, self._refused, self._refusals = False, None, 0
         self._note("applied", epoch=epoch, etag=etag)
-        for alarm in (Alarm.REFUSED, Alarm.DAMAGED, Alarm.DISK):
+        for alarm in (Alarm.REFUSED, Alarm.DAMAGED):
             self._raise_alarm(alarm, None, now_ns)
 
     def _try_out(self) -> None:
