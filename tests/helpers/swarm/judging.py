@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -83,16 +84,31 @@ def quietly() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def judged(case: Case, *, times: int = 2) -> Verdict:
-    """Live a world so often, and judge it."""
-    spec = case.spec()
+def life(case: Case) -> Verdict:
+    """Live a world once."""
     with quietly():
-        lives = [lived(spec) for _ in range(times)]
-    first = lives[0]
-    broken = [str(one) for one in first.broken]
-    if len({one.digest for one in lives}) > 1:
-        broken.append("law 5: the same seed gave another digest")
-    return Verdict(case, first.digest, tuple(broken), first.figures)
+        found = lived(case.spec())
+    return Verdict(case, found.digest, tuple(str(one) for one in found.broken), found.figures)
+
+
+def compared(one: Verdict, other: Verdict) -> Verdict:
+    """Judge two lives of one world: they must be the same to the last note (law 5)."""
+    if one.digest == other.digest:
+        return one
+    return replace(one, broken=(*one.broken, "law 5: the same seed gave another digest in another process"))
+
+
+def judged(case: Case) -> Verdict:
+    """Live a world twice here, and judge it."""
+    return compared(life(case), life(case))
+
+
+def verdicts(named: Sequence[Case], jobs: int) -> Iterator[Verdict]:
+    """Judge many worlds, the two lives of each in two processes that share nothing; in order."""
+    context = multiprocessing.get_context("spawn")
+    each = max(jobs // 2, 1)
+    with context.Pool(each) as first, context.Pool(each) as second:
+        yield from map(compared, first.imap(life, named), second.imap(life, named))
 
 
 def cases(seed: int, count: int) -> Iterator[Case]:

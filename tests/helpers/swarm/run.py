@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from swarm.judging import Case, cases, judged, quietly, shrunk, told  # noqa: E402 - the path comes first
+from swarm.judging import Case, cases, judged, life, quietly, shrunk, told, verdicts  # noqa: E402 - the path comes first
 from swarm.troubles import Kind  # noqa: E402
 from swarm.world import lived  # noqa: E402
 
@@ -30,13 +30,22 @@ TOLD_EVERY = 100
 
 def main() -> int:
     """Read the words, and do what they say."""
-    words = _words()
+    words = _parser().parse_args()
     if words.worlds is None:
-        return _one(words)
+        return _one(_case(words))
     return _many(words.seed, words.worlds, words.jobs)
 
 
-def _words() -> argparse.Namespace:
+def case_of(words: Sequence[str]) -> Case:
+    """Return the world that words name."""
+    return _case(_parser().parse_args(words))
+
+
+def _case(words: argparse.Namespace) -> Case:
+    return Case(words.seed, words.kinds, words.only, not words.no_tasks)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--worlds", type=int, help="so many worlds from the seed on; without it that one alone")
@@ -44,7 +53,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--kinds", type=_kinds, help="kinds of trouble, by commas; 'none' for none")
     parser.add_argument("--only", type=_numbers, help="numbers of the troubles that are left, by commas")
     parser.add_argument("--no-tasks", action="store_true")
-    return parser.parse_args()
+    return parser
 
 
 def _kinds(text: str) -> tuple[Kind, ...]:
@@ -55,9 +64,8 @@ def _numbers(text: str) -> tuple[int, ...]:
     return () if text == "none" else tuple(int(one) for one in text.split(","))
 
 
-def _one(words: argparse.Namespace) -> int:
+def _one(case: Case) -> int:
     """Live one world, tell its journal, and judge it."""
-    case = Case(words.seed, words.kinds, words.only, not words.no_tasks)
     with quietly():
         found = lived(case.spec())
     for line in found.journal:
@@ -74,22 +82,17 @@ def _one(words: argparse.Namespace) -> int:
 def _many(seed: int, count: int, jobs: int) -> int:
     began = time.monotonic()
     figures: dict[str, int] = {}
-    done = 0
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(jobs) as pool:
-        for verdict in pool.imap_unordered(judged, cases(seed, count), chunksize=1):
-            done += 1
-            if verdict.broken:
-                pool.terminate()
-                print("\n".join(told(verdict.case, verdict)), flush=True)
-                small = shrunk(verdict.case, lambda case: bool(judged(case, times=1).broken))
-                print("made smaller:")
-                print("\n".join(told(small, judged(small))), flush=True)
-                return 1
-            for name, value in verdict.figures.items():
-                figures[name] = figures.get(name, 0) + value
-            if done % TOLD_EVERY == 0 or done == count:
-                print(_rate(done, time.monotonic() - began), flush=True)
+    for done, verdict in enumerate(verdicts(tuple(cases(seed, count)), jobs), 1):
+        if verdict.broken:
+            print("\n".join(told(verdict.case, verdict)), flush=True)
+            small = shrunk(verdict.case, lambda case: bool(life(case).broken))
+            print("made smaller:")
+            print("\n".join(told(small, judged(small))), flush=True)
+            return 1
+        for name, value in verdict.figures.items():
+            figures[name] = figures.get(name, 0) + value
+        if done % TOLD_EVERY == 0 or done == count:
+            print(_rate(done, time.monotonic() - began), flush=True)
     took_s = time.monotonic() - began
     figures |= {"worlds": count, "seconds": round(took_s), "worlds_per_hour": round(count / took_s * 3_600)}
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
