@@ -12,6 +12,7 @@ from swarm.spec import WorldSpec, drawn_spec
 from swarm.troubles import PAIRS, Kind
 from swarm.world import lived
 
+LIVES_MAX = 200
 COMMAND = ".venv/bin/python tests/helpers/swarm/run.py"
 
 
@@ -107,7 +108,11 @@ def verdicts(named: Sequence[Case], jobs: int) -> Iterator[Verdict]:
     """Judge many worlds, the two lives of each in two processes that share nothing; in order."""
     context = multiprocessing.get_context("spawn")
     each = max(jobs // 2, 1)
-    with context.Pool(each) as first, context.Pool(each) as second:
+    # A process keeps what it learnt of networks; a new one now and then keeps memory bounded through a night.
+    with (
+        context.Pool(each, maxtasksperchild=LIVES_MAX) as first,
+        context.Pool(each, maxtasksperchild=LIVES_MAX) as second,
+    ):
         yield from map(compared, first.imap(life, named), second.imap(life, named))
 
 

@@ -67,7 +67,7 @@ class Scene:
     span_ns: int
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=8)
 def scene(seed: int) -> Scene:
     """Draw a place; equal seeds give equal ones, in every process."""
     draw = stream(seed, "scene")
