@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -28,8 +27,6 @@ class Gate(Protocol):
         In one word.
     attempts : int
         A figure fails when it is above its limit this many times in a row.
-    sources : sequence of str
-        Paths of the product that figures depend on.
     absent : float or None
         What a figure is that was not measured, or is not on record; None: that must be looked at.
     """
@@ -39,8 +36,6 @@ class Gate(Protocol):
     @property
     def attempts(self) -> int: ...
     @property
-    def sources(self) -> Sequence[str]: ...
-    @property
     def absent(self) -> float | None: ...
 
     def toolchain(self) -> str:
@@ -49,6 +44,10 @@ class Gate(Protocol):
 
     def rule(self, figure: str) -> Rule:
         """Return how far above its record a figure may be."""
+        ...
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        """Return the paths of the product that a figure depends on."""
         ...
 
     def measure(self, tree: Path, only: frozenset[str] | None = None, attempt: int = 1) -> Figures:
@@ -74,11 +73,11 @@ class Report:
 
 @dataclass
 class _Recorded:
-    """Figures to hold against: on record, of the base measured now, or (`same`) nobody's, as nothing has changed."""
+    """Figures to hold against: on record, or of the base measured now; of those in `same` nothing has changed."""
 
     figures: Figures = field(default_factory=dict)
     tree: Path | None = None
-    same: bool = False
+    same: frozenset[str] = frozenset()
     note: str = ""
 
 
@@ -93,9 +92,9 @@ def run(gate: Gate, records: Records, base: Base) -> Report:
     except WorkFailedError as error:
         return Report(gate.name, toolchain, {}, (Verdict(gate.name, "-", State.FAILED, note=str(error)),))
     known = records.of(gate.name, toolchain)
-    recorded = _Recorded(dict(known)) if known is not None else _of_base(gate, records, base)
-    if gate.absent is not None and not recorded.same and (known is not None or recorded.figures):
-        for name in measured.keys() | recorded.figures.keys():
+    recorded = _Recorded(dict(known)) if known is not None else _of_base(gate, measured, records, base)
+    if gate.absent is not None and (known is not None or recorded.figures):
+        for name in (measured.keys() | recorded.figures.keys()) - recorded.same:
             measured.setdefault(name, gate.absent)
             recorded.figures.setdefault(name, gate.absent)
     _look_again(gate, measured, recorded)
@@ -123,14 +122,18 @@ def record(gate: Gate, records: Records, passes: int = 1) -> Report:
     return Report(gate.name, gate.toolchain(), middle, verdicts)
 
 
-def _of_base(gate: Gate, records: Records, base: Base) -> _Recorded:
-    """Figures of the base, measured now; none if its sources are those here, as then nothing can have become worse."""
+def _of_base(gate: Gate, measured: Figures, records: Records, base: Base) -> _Recorded:
+    """Figures of the base, measured now; not of those whose sources are the base's, which cannot have become worse."""
     try:
         revision = base.of(records.path(gate.name))
-        if base.unchanged(revision, gate.sources):
-            return _Recorded(same=True, note=f"toolchain not on record; sources are those of the base {revision[:12]}")
+        unchanged = {paths: base.unchanged(revision, paths) for paths in {gate.sources(name) for name in measured}}
+        same = frozenset(name for name in measured if unchanged[gate.sources(name)])
+        if len(same) == len(measured):
+            return _Recorded(same=same, note=f"toolchain not on record; sources are those of the base {revision[:12]}")
         tree = base.tree(revision)
-        return _Recorded(gate.measure(tree), tree, note=f"beside the base {revision[:12]}")
+        figures = gate.measure(tree, frozenset(measured) - same)
+        kept = {name: value for name, value in figures.items() if name not in same}
+        return _Recorded(kept, tree, same, f"beside the base {revision[:12]}")
     except NoBaseError as reason:
         return _Recorded(note=f"no record for this toolchain, and no base: {reason}")
     except (SkippedError, WorkFailedError) as reason:
@@ -168,8 +171,11 @@ def _verdict(gate: Gate, name: str, measured: Figures, recorded: _Recorded) -> V
         note = "is on record and is not measured any more: make gates-record if that is meant"
         return Verdict(gate.name, name, State.FAILED, recorded=known, unit=rule.unit, note=note)
     if known is None:
-        state = State.HELD if recorded.same else State.OPEN
-        return Verdict(gate.name, name, state, value, unit=rule.unit, note=recorded.note or "is not on record")
+        state = State.HELD if name in recorded.same else State.OPEN
+        note = recorded.note or "is not on record"
+        if recorded.tree is not None:
+            note = "sources are those of the base" if name in recorded.same else f"{note}, which has no such figure"
+        return Verdict(gate.name, name, state, value, unit=rule.unit, note=note)
     state, note = rule.state(value, known), recorded.note
     if state is State.BETTER and recorded.tree is None:
         note = "make gates-record"

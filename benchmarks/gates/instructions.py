@@ -19,6 +19,11 @@ EXTENSIONS = {
     "engine": "router_core/engine/core",
     "table": "router_core/table/route_table",
 }
+ROOMS: dict[str, tuple[str, ...]] = {
+    "spread": (),
+    "engine": ("router_core/engine",),
+    "table": ("router_core/table",),
+}
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,6 @@ class Instructions:
     name: str = "instructions"
     attempts: int = 1
     absent: float | None = None
-    sources: tuple[str, ...] = ("setup.py", "router_core/spread.*", "router_core/engine", "router_core/table")
 
     def toolchain(self) -> str:
         """Compiler and Cython as the engine was built with, and the interpreter."""
@@ -37,6 +41,10 @@ class Instructions:
     def rule(self, figure: str) -> Rule:
         """One per cent."""
         return Rule(0.01, unit=" instructions")
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        """The build, the extension's room, and what all of them inline."""
+        return ("setup.py", "router_core/spread.*", *ROOMS[figure.split(".", maxsplit=1)[0]])
 
     def measure(self, tree: Path, only: frozenset[str] | None = None, attempt: int = 1) -> Figures:
         """Count them all in one process."""

@@ -27,7 +27,6 @@ class Memory:
     name: str = "memory"
     attempts: int = 3
     absent: float | None = None
-    sources: tuple[str, ...] = PRODUCT
 
     def toolchain(self) -> str:
         """Interpreter, and versions of what takes the most memory."""
@@ -36,6 +35,10 @@ class Memory:
     def rule(self, figure: str) -> Rule:
         """Five per cent, and two megabytes: where libraries happen to lie in pages."""
         return Rule(0.05, slack=2 * MB, unit=" bytes")
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        """All of the product."""
+        return PRODUCT
 
     def measure(self, tree: Path, only: frozenset[str] | None = None, attempt: int = 1) -> Figures:
         """Make the inputs with the product as it is here, and run each job of the tree on them."""

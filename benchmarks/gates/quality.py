@@ -22,7 +22,6 @@ class Quality:
     name: str = "quality"
     attempts: int = 1
     absent: float | None = None
-    sources: tuple[str, ...] = (*PRODUCT, "traces/samples")
 
     def toolchain(self) -> str:
         """Any: what differs between processors is within the rule."""
@@ -35,6 +34,10 @@ class Quality:
         if figure.endswith(".missed"):
             return Rule(0.01, slack=1.0)
         return Rule(0.01, unit=" ns") if figure.endswith("_ns") else Rule(0.01, slack=0.001)
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        """All of the product."""
+        return (*PRODUCT, "traces/samples")
 
     def measure(self, tree: Path, only: frozenset[str] | None = None, attempt: int = 1) -> Figures:
         """Work all of it out; the helpers that draw worlds are those here."""

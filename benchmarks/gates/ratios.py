@@ -23,10 +23,6 @@ class Ratios:
     name: str = "ratios"
     attempts: int = len(SPAN_S)
     absent: float | None = None
-    sources: tuple[str, ...] = (
-        "router_core/kernels", "strategies/tides/kernels.py", "strategies/particles/tour_kernels.py",
-        "strategies/dynamic/hold_kernels.py", "strategies/surges/kernels.py", "traces/history_kernels.py",
-    )  # fmt: skip
 
     def toolchain(self) -> str:
         """Processor, numba and interpreter."""
@@ -35,6 +31,10 @@ class Ratios:
     def rule(self, figure: str) -> Rule:
         """A tenth, and for the shortest calls what a call itself varies by."""
         return Rule(0.10, slack=0.005)
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        """The kernel's own file: a kernel calls nothing from another one."""
+        return (figure.rsplit(".", 1)[0].replace(".", "/") + ".py",)
 
     def measure(self, tree: Path, only: frozenset[str] | None = None, attempt: int = 1) -> Figures:
         """Compile or load the kernels, and time them."""

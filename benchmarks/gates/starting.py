@@ -61,7 +61,6 @@ class Imports:
     name: str = "imports"
     attempts: int = 1
     absent: float | None = 0.0
-    sources: tuple[str, ...] = PRODUCT
 
     def toolchain(self) -> str:
         """Any."""
@@ -70,6 +69,10 @@ class Imports:
     def rule(self, figure: str) -> Rule:
         """None more."""
         return Rule(0.0)
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        """All of the product."""
+        return PRODUCT
 
     def measure(self, tree: Path, only: frozenset[str] | None = None, attempt: int = 1) -> Figures:
         """Load each in a process of its own."""
@@ -92,7 +95,6 @@ class Starting:
     name: str = "start"
     attempts: int = len(ROUNDS)
     absent: float | None = None
-    sources: tuple[str, ...] = PRODUCT
 
     def toolchain(self) -> str:
         """Processor, interpreter and packages."""
@@ -101,6 +103,10 @@ class Starting:
     def rule(self, figure: str) -> Rule:
         """A tenth."""
         return Rule(0.10)
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        """All of the product."""
+        return PRODUCT
 
     def measure(self, tree: Path, only: frozenset[str] | None = None, attempt: int = 1) -> Figures:
         """Start each in turns; what is waited for does not count, what the process computes does."""

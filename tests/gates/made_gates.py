@@ -32,7 +32,6 @@ class MadeGate:
     kind: Rule = field(default_factory=lambda: Rule(0.10))
     error: Exception | None = None
     name: str = "made"
-    sources: tuple[str, ...] = ("router_core",)
     asked: list[tuple[Path, frozenset[str] | None]] = field(default_factory=list)
 
     def toolchain(self) -> str:
@@ -40,6 +39,9 @@ class MadeGate:
 
     def rule(self, figure: str) -> Rule:
         return self.kind
+
+    def sources(self, figure: str) -> tuple[str, ...]:
+        return (figure,)
 
     def measure(self, tree: Path, only: Iterable[str] | None = None, attempt: int = 1) -> dict[str, float]:
         if self.error is not None:
@@ -51,9 +53,9 @@ class MadeGate:
 
 @dataclass(frozen=True)
 class MadeBase(Base):
-    """A base whose sources are those here, or others; or none, with a reason."""
+    """A base of which some sources are those here; or none, with a reason."""
 
-    same: bool = False
+    same: tuple[str, ...] = ()
     reason: str = ""
 
     def of(self, records: Path) -> str:
@@ -62,7 +64,7 @@ class MadeBase(Base):
         return "0123456789abcdef"
 
     def unchanged(self, revision: str, sources: Iterable[str]) -> bool:
-        return self.same
+        return set(sources) <= set(self.same)
 
     def tree(self, revision: str) -> Path:
         return TREE

@@ -104,10 +104,24 @@ def test_against_the_base_a_second_attempt_measures_both_again(tmp_path):
 
 def test_sources_that_are_those_of_the_base_hold_without_building_it(tmp_path):
     gate = MadeGate([{"any": 1.0}])
-    report = run(gate, Records(tmp_path), MadeBase(same=True))
+    report = run(gate, Records(tmp_path), MadeBase(same=("any",)))
     assert states(report) == {"any": "held"}
     assert [tree for tree, _ in gate.asked] == [ROOT]
     assert "0123456789ab" in report.verdicts[0].note
+
+
+def test_only_what_has_changed_since_the_base_is_measured_there(tmp_path):
+    gate = MadeGate([{"changed": 1.3, "as it was": 7.0, "new": 1.0}], base={"changed": 1.0, "as it was": 1.0})
+    report = run(gate, Records(tmp_path), MadeBase(same=("as it was",)))
+    assert states(report) == {"changed": "FAILED", "as it was": "held", "new": "open"}
+    assert gate.asked == [(ROOT, None), (TREE, {"changed", "new"})]
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
+def test_sources_that_figures_depend_on_exist(gate):
+    for figures in Records(FOLDER)._all(gate.name).values():
+        for figure in figures:
+            assert all(list(ROOT.glob(path)) for path in gate.sources(figure)), figure
 
 
 def test_without_record_and_base_it_says_so_and_fails_only_where_that_is_asked_for(tmp_path):
