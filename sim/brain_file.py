@@ -50,6 +50,7 @@ DAMAGE: Final = (
     ValueError,
     IndexError,
     RuntimeError,
+    OverflowError,
     SyntaxError,
     TokenError,
 )
@@ -207,6 +208,8 @@ def _document(archive: zipfile.ZipFile, path: Path) -> Document:
     if member.file_size > DOCUMENT_BYTES_MAX:
         raise BadInputError(DOCUMENT, f"must have at most {DOCUMENT_BYTES_MAX:,} bytes", member.file_size, str(path))
     document = json.loads(archive.read(member))
+    # NaN, and halves of surrogate pairs, could be read and neither shown nor written again.
+    json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     kind = document.get("kind") if isinstance(document, dict) else None
     if kind != KIND:
         raise BadInputError("kind", f"must be {KIND}", kind, str(path))

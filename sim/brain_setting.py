@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from router_core.errors import BadInputError
 from router_core.units import SECOND_NS
+from scenarios.reading import key_path
 from strategies.dynamic.setting import BOUNDS, DynamicSetting
 from traces.atomic import written_whole
 
@@ -38,7 +39,9 @@ def read_setting(path: Path) -> DynamicSetting:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInputError("file", "must be a TOML file that can be read", error.strerror, str(path)) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise BadInputError("file", "must not nest so deeply", "too many brackets", str(path)) from None
+    except ValueError as error:  # no UTF-8, no TOML, or a number of thousands of digits
         raise BadInputError("file", "must be TOML", str(error), str(path)) from None
     try:
         return _setting(data)
@@ -99,7 +102,7 @@ def _setting(data: dict[str, Any]) -> DynamicSetting:
         raise BadInputError("schema", f"must be {SCHEMA}, the version that this program reads", data.get("schema"))
     for key, value in data.items():
         if key not in ("schema", TABLE):
-            raise BadInputError(key, f"must be schema or [{TABLE}]", value)
+            raise BadInputError(key_path((key,)), f"must be schema or [{TABLE}]", value)
     table = data.get(TABLE)
     if not isinstance(table, dict):
         raise BadInputError(TABLE, "must be a table", table)

@@ -271,7 +271,10 @@ def _own(network: NetworkTable, node: int) -> int:
     """Return the station at which an endpoint's exchanges begin and end."""
     passing = word(StationRole.PASS)
     stations = zip(network.stations.role, network.stations.owner, strict=True)
-    return next(station for station, (role, owner) in enumerate(stations) if role == passing and owner == node)
+    own = next((station for station, (role, owner) in enumerate(stations) if role == passing and owner == node), None)
+    if own is None:
+        raise BadInputError("stations", "every endpoint must own one that it passes", network.nodes.name[node])
+    return own
 
 
 def _ways(

@@ -29,14 +29,14 @@ def read_rows(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
                     if nulls and not field.nullable:
                         raise BadInputError(f"column {field.name}", "must have no nulls", nulls, str(path))
                 yield pa.record_batch([batch.column(name) for name in schema.names], schema=schema)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise BadInputError("file", "must be readable Parquet", str(error), str(path)) from None
 
 
 def _check_columns(found: pa.Schema, wanted: pa.Schema, path: Path) -> None:
     for field in wanted:
-        if field.name not in found.names:
-            raise BadInputError(f"column {field.name}", "must be present", found.names, str(path))
+        if found.names.count(field.name) != 1:
+            raise BadInputError(f"column {field.name}", "must be present, and once", found.names, str(path))
         kind = found.field(field.name).type
         if kind != field.type:
             raise BadInputError(f"column {field.name}", f"must be of type {field.type}", str(kind), str(path))

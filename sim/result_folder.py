@@ -234,6 +234,8 @@ def _read_json(path: Path, kind: type[Stored]) -> Stored:
         stored = json.loads(text)
     except ValueError as error:
         raise BadInputError("file", "must be JSON", str(error), str(path)) from None
+    except RecursionError:
+        raise BadInputError("file", "must not nest so deeply", "too many brackets", str(path)) from None
     try:
         return kind.model_validate(stored)
     except BadInputError as error:

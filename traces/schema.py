@@ -220,8 +220,13 @@ def decode_info(document: bytes | None) -> TraceInfo:
         raise BadInputError("metadata", f"a trace has a document under {METADATA_KEY.decode()}", None)
     try:
         content = json.loads(document)
+        # Half a surrogate pair is JSON, and is a text that can neither be shown nor written again.
+        json.dumps(content, ensure_ascii=False).encode()
     except ValueError as error:
         raise BadInputError(f"metadata {METADATA_KEY.decode()}", "must be a JSON document", str(error)) from None
+    except RecursionError:
+        rule = "must not nest so deeply"
+        raise BadInputError(f"metadata {METADATA_KEY.decode()}", rule, "too many brackets") from None
     if not isinstance(content, dict):
         raise BadInputError(f"metadata {METADATA_KEY.decode()}", "must be a JSON object", type(content).__name__)
     _check_version(content.get("version"))

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from router_core.errors import BadInputError
+from scenarios.reading import key_path
 
 # Beyond the list every class has twice the rate of the one before and costs so much more.
 CLASS_FACTOR: Final = 1.6
@@ -85,7 +86,7 @@ def _of(data: dict[str, Any]) -> PriceList:
     default = PriceList()
     for key in data:
         if key not in ("lines", "servers"):
-            raise BadInputError(key, "must be one of lines, servers", key)
+            raise BadInputError(key_path((key,)), "must be one of lines, servers", key)
     lines, servers = _table(data, "lines"), _table(data, "servers")
     for place, table, known in (("lines", lines, ("rates_mbps", "prices", "step")), ("servers", servers, SERVERS)):
         for key in table:
@@ -113,7 +114,8 @@ def _table(data: dict[str, Any], key: str) -> dict[str, Any]:
 
 def _price(place: str, value: object, *, above: bool = False) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not (0 <= float(value) <= PRICE_MAX) or (above and float(value) == 0):  # type: ignore[arg-type]
+    # Compared as it came: a whole number may be too large for a float.
+    if not good or not (0 <= value <= PRICE_MAX) or (above and value == 0):  # type: ignore[operator]
         raise BadInputError(place, f"must be a number {'above 0' if above else 'of at least 0'}", value)
     return float(value)  # type: ignore[arg-type]
 

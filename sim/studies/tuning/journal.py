@@ -89,15 +89,15 @@ class Journal:
             return
         try:
             first, *rest = (json.loads(line) for line in lines)
-            earlier = first["order"]
+            earlier = dict(first["order"])
             self._found = {line["key"]: line["values"] for line in rest}
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BadInputError("journal", "must be whole lines of `tune`", str(error), str(self._path)) from None
         asked = json.loads(json.dumps(order))
         for name in sorted({*asked, *earlier}):
             if asked.get(name) != earlier.get(name):
                 rule = f"must be as in the search that was begun there, {json.dumps(earlier.get(name))}"
-                raise BadInputError(name, rule, asked.get(name), str(self._path.parent))
+                raise BadInputError(name or "order", rule, asked.get(name), str(self._path.parent))
 
     def _write(self, line: dict[str, Any]) -> None:
         text = json.dumps(line, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
