@@ -3,7 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 SEED ?= 1
-SOAK_WORLDS ?= 10000
+PLANE_WORLDS ?= 10000
+SANITIZED_WORLDS ?= 2000
 FEED_KILLS ?= 1000
 FEED_REQUESTS ?= 200
 BENCH_ARGS ?=
@@ -15,12 +16,14 @@ TEST_ARGS ?=
 export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-feed test-bounds bench gates gates-record nightly check docs lock samples clean
+.PHONY: help run test soak soak-planes soak-sanitized soak-feed test-bounds bench gates gates-record nightly check docs lock samples clean
 
 help:
 	@echo "make run     learn from three weeks of the province, plan the next, replay a day with a surge under five brains"
 	@echo "make test    run the tests"
-	@echo "make soak    both data planes in SOAK_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
+	@echo "make soak    all that soaks"
+	@echo "make soak-planes   both data planes in PLANE_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
+	@echo "make soak-sanitized   SANITIZED_WORLDS (2000) of the same worlds with the compiled extensions under sanitizers"
 	@echo "make soak-feed   server and agent killed FEED_KILLS (1000) times, FEED_REQUESTS (200) requests an endpoint at random"
 	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
@@ -74,9 +77,16 @@ run: $(VENV)/.run-installed
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
-# The data planes against each other, docs/differential-testing.md; SEED=17 SOAK_WORLDS=1 replays the world of one seed.
-soak: $(VENV)/.dev-installed
-	$(BIN)/python tests/helpers/soak.py --seed $(SEED) --worlds $(SOAK_WORLDS)
+soak: soak-planes
+
+# The data planes against each other, docs/differential-testing.md; SEED=17 PLANE_WORLDS=1 replays the world of one seed.
+soak-planes: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/soak_planes.py --figures planes --seed $(SEED) --worlds $(PLANE_WORLDS)
+
+# The same worlds, and route tables of their plans, where a read or write out of bounds ends the run.
+soak-sanitized: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/sanitized.py -- tests/helpers/soak_planes.py --tables --figures sanitized \
+	    --seed $(SEED) --worlds $(SANITIZED_WORLDS)
 
 soak-feed: $(VENV)/.dev-installed
 	FEED_KILLS=$(FEED_KILLS) FEED_REQUESTS=$(FEED_REQUESTS) $(BIN)/python -m pytest tests/feed/test_agent_crash.py \

@@ -1,8 +1,17 @@
-"""Run all that reaches deep into the compiled extensions once more, with them built under gcc's sanitizers.
+"""Run Python with the compiled extensions built under gcc's sanitizers.
 
-``python tests/helpers/sanitized.py``, or ``make test-bounds``. A read or write out of bounds, a use of freed memory or
-undefined behaviour ends the process with a report. The extensions are built from a copy in build/sanitized, so that
-those in use stay as they are; a compiler without AddressSanitizer is a reason to skip, and is said.
+    python tests/helpers/sanitized.py                       all that reaches deep into them, as in `make test-bounds`
+    python tests/helpers/sanitized.py -- SCRIPT WORD...     any script with these extensions
+    python tests/helpers/sanitized.py -- -m pytest -k '...' -p no:faulthandler --capture=sys tests/...
+    python tests/helpers/sanitized.py -- -c 'import router_core.engine'
+
+The exit code is that of the script. A read or write out of bounds, a use of freed memory or undefined behaviour ends
+the process that does it by a signal or with exit code 1, after a report on its standard error (file descriptor 2, which
+pytest must leave alone, hence the two options). Processes that the script starts have the sanitizers too. Python code
+that wants the same calls `environment`.
+
+The extensions are built from a copy in build/sanitized, once for the same sources, in about a minute, so that those in
+use stay as they are. A compiler without AddressSanitizer is a reason to skip, and is said; the exit code is 0 then.
 """
 
 from __future__ import annotations
@@ -15,15 +24,18 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+HELPERS = Path(__file__).resolve().parent
 FOLDER = ROOT / "build" / "sanitized"
 EXTENSIONS = ("router_core.spread", "router_core.engine.core", "router_core.table.route_table")
+# Tells the folder to processes that have the sanitizers: tests/helpers/sanitized_first.
 INSIDE = "ENGINE_SANITIZED"
+CHECK = "--check-loaded"
 # In every fifty worlds there is a crowd: whatever grows has to grow.
-WORLDS = ("--seed", "60000", "--worlds", "250")
+WORLDS = ("--tables", "--seed", "60000", "--worlds", "250")
 TESTS = (
     "tests/router_core/test_engine.py",
     "tests/router_core/test_engine_calls.py",
@@ -60,23 +72,39 @@ def sources() -> Iterator[Path]:
             yield path.relative_to(ROOT)
 
 
-def build() -> None:
-    """Build the extensions, unless they have been built from these very sources."""
+def digest() -> str:
+    """What the compiler and the sources are: the stamp of a build."""
     known = hashlib.sha256(compiler().encode())
-    contents = {path: (ROOT / path).read_bytes() for path in sources()}
-    for path, content in contents.items():
-        known.update(f"{path}\n".encode() + content)
+    for path in sources():
+        known.update(f"{path}\n".encode() + (ROOT / path).read_bytes())
+    return known.hexdigest()
+
+
+def is_built() -> bool:
+    """Whether the extensions have been built from these very sources."""
     stamp = FOLDER / "built"
-    if stamp.exists() and stamp.read_text() == known.hexdigest():
+    return stamp.exists() and stamp.read_text() == digest()
+
+
+def build() -> None:
+    """Build the extensions, unless they have been."""
+    if is_built():
         return
     print("building the extensions under sanitizers", flush=True)
+    known = digest()
     shutil.rmtree(FOLDER, ignore_errors=True)
-    for path, content in contents.items():
+    for path in sources():
         (FOLDER / path).parent.mkdir(parents=True, exist_ok=True)
-        (FOLDER / path).write_bytes(content)
+        shutil.copyfile(ROOT / path, FOLDER / path)
+    build_in(FOLDER)
+    (FOLDER / "built").write_text(known)
+
+
+def build_in(folder: Path) -> None:
+    """Build what the folder's setup.py names beside its sources, under sanitizers."""
     built = subprocess.run(
         [sys.executable, "setup.py", "-q", "build_ext", "--inplace"],
-        cwd=FOLDER,
+        cwd=folder,
         env=os.environ | {"ENGINE_SANITIZE": "1"},
         capture_output=True,
         text=True,
@@ -84,49 +112,73 @@ def build() -> None:
     )
     if built.returncode:
         raise SystemExit(f"{built.stdout}\n{built.stderr}")
-    stamp.write_text(known.hexdigest())
 
 
-def check_loaded() -> None:
-    """Make sure that what is tested is what was built, and that its sanitizers work."""
+def check_loaded() -> int:
+    """Make sure that what is tested is what was built, and that its sanitizers work; in a process that has them."""
     assert hasattr(ctypes.CDLL(None), "__asan_init"), "AddressSanitizer is not loaded"
     for name in EXTENSIONS:
         path = Path(str(importlib.import_module(name).__file__))
         assert path.is_relative_to(FOLDER), f"{name} is {path}"
         content = path.read_bytes()
         assert b"__asan_report_load" in content and b"__ubsan_handle" in content, f"{path} is not sanitized"  # noqa: PT018
+    return 0
 
 
-def inside() -> int:
-    """Run what is to be run, in the process that has the sanitizers."""
-    check_loaded()
-    import pytest  # noqa: PLC0415
-    import soak  # noqa: PLC0415
-
-    os.chdir(ROOT)
-    return soak.main(WORLDS) or int(pytest.main([*TESTS, *OPTIONS]))
-
-
-def main() -> int:
-    """Build, and start a process with the sanitizers."""
-    if INSIDE in os.environ:
-        return inside()
-    library = runtime()
-    if library is None:
-        print(f"skipped the compiled extensions: {compiler()} has no AddressSanitizer (libasan.so)")
-        return 0
-    build()
-    environment = os.environ | {
-        INSIDE: "1",
+def preloaded(library: Path) -> dict[str, str]:
+    """Return the variables of a process with AddressSanitizer, whatever extensions it has."""
+    return os.environ | {
         "LD_PRELOAD": str(library),
         # Python itself does not free all at its end.
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
-        # What is not built here comes from the root, before the folders of tests that are called like rooms.
-        "PYTHONPATH": os.pathsep.join((str(FOLDER), str(ROOT))),
     }
-    return subprocess.run([sys.executable, __file__], env=environment, check=False).returncode
+
+
+def environment() -> dict[str, str] | None:
+    """Build the extensions if need be, and return the variables of a process that has them.
+
+    Returns
+    -------
+    dict of str or None
+        For `subprocess`; None, and a line on standard output, where the compiler has no AddressSanitizer.
+    """
+    library = runtime()
+    if library is None:
+        print(f"skipped the compiled extensions: {compiler()} has no AddressSanitizer (libasan.so)")
+        return None
+    build()
+    # What is not built here comes from the root, before the folders of tests that are called like rooms.
+    path = os.pathsep.join(map(str, (HELPERS / "sanitized_first", FOLDER, ROOT)))
+    variables = preloaded(library) | {INSIDE: str(FOLDER), "PYTHONPATH": path}
+    subprocess.run([sys.executable, __file__, CHECK], env=variables, check=True)
+    return variables
+
+
+def run(*commands: Sequence[str]) -> int:
+    """Run Python with each of some commands' words until one fails, and return the exit code."""
+    variables = environment()
+    for words in commands if variables is not None else ():
+        code = subprocess.run([sys.executable, *words], env=variables, check=False).returncode
+        if code:
+            # A signal's number is negative here, and no exit code.
+            return code if code > 0 else 1
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build, and start what is asked for with the sanitizers."""
+    match list(arguments):
+        case []:
+            os.chdir(ROOT)
+            return run((str(HELPERS / "soak_planes.py"), *WORLDS), ("-m", "pytest", *TESTS, *OPTIONS))
+        case [word] if word == CHECK:
+            return check_loaded()
+        case ["--", *words] if words:
+            return run(words[1:] if words[0] == "python" else words)
+    print((__doc__ or "").split("\n\n")[1], file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

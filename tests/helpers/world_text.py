@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import zip_longest
 
 from plain_worlds import Change, Cut, Look, Replan, Send, Step, Submit, World, used_stations, used_ways
@@ -12,11 +13,16 @@ from router_core.transport import WHOLE
 from router_core.vocabulary import Discipline
 
 LINES_MAX = 60
+# Set in processes that have the sanitized extensions.
+SANITIZED = "ENGINE_SANITIZED"
 
 
 def replay_command(seed: int) -> str:
     """Return the command that draws, compares and shrinks the world of a seed again."""
-    return f"make soak SEED={seed} SOAK_WORLDS=1"
+    # Under sanitizers a world may fail that does not without them.
+    if SANITIZED in os.environ:
+        return f"make soak-sanitized SEED={seed} SANITIZED_WORLDS=1"
+    return f"make soak-planes SEED={seed} PLANE_WORLDS=1"
 
 
 def describe(world: World, difference: str) -> str:

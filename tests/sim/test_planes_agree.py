@@ -1,12 +1,12 @@
 """Law 4: the compiled data plane gives the same integers as the reference, in worlds drawn from seeds.
 
-A seed that fails is shrunk and told on one screen; ``make soak SEED=17 SOAK_WORLDS=1`` does the same once more.
+A seed that fails is shrunk and told on one screen; ``make soak-planes SEED=17 PLANE_WORLDS=1`` does the same once more.
 """
 
 from __future__ import annotations
 
 import pytest
-import soak
+import soak_planes
 from compare_planes import compare, drive
 from drawn_worlds import drawn_world, kind_of
 from plain_worlds import Change
@@ -24,9 +24,9 @@ FLOORS = [seed for seed in range(10_000, 10_400) if kind_of(seed) == "floor"]
 
 
 def agree(seeds) -> None:
-    failed, _ = soak.check_seeds(seeds, "compiled")
+    failed, _ = soak_planes.check_seeds(seeds, "compiled")
     if failed is not None:
-        pytest.fail(f"\n{soak.failure(failed, 'compiled', seconds=20)}", pytrace=False)
+        pytest.fail(f"\n{soak_planes.failure(failed, 'compiled', seconds=20)}", pytrace=False)
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, SEEDS_A_TEST))

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import fields, replace
 
 import pytest
-import soak
+import soak_planes
 from compare_planes import Trail, compare, difference, drive
 from drawn_worlds import drawn_world, kind_of
 from faulty_planes import FAULTY
@@ -111,7 +111,7 @@ def test_a_planted_fault_is_found_and_shrunk(fault):
     assert 1 <= len(small.rows) + particles <= 4
     assert len(small.steps) <= 8
     told = describe(small, compare(small, ReferencePlane, plane, ("reference", fault)))
-    assert f"make soak SEED={world.seed} SOAK_WORLDS=1" in told
+    assert f"make soak-planes SEED={world.seed} PLANE_WORLDS=1" in told
     assert fault in told
     assert len(told.splitlines()) <= 60
 
@@ -158,12 +158,12 @@ def test_a_difference_names_its_place():
 
 
 def test_the_soak_command_says_what_it_found(capsys):
-    assert soak.main(["--seed", "40", "--worlds", "12", "--plane", "reference"]) == 0
+    assert soak_planes.main(["--seed", "40", "--worlds", "12", "--plane", "reference"]) == 0
     assert "12 a" not in capsys.readouterr().out
-    assert soak.main(["--seed", "40", "--worlds", "12", "--plane", "reverses-ties"]) == 1
+    assert soak_planes.main(["--seed", "40", "--worlds", "12", "--plane", "reverses-ties"]) == 1
     told = capsys.readouterr().out
     assert "difference: " in told
-    assert "replay: make soak SEED=4" in told
+    assert "replay: make soak-planes SEED=4" in told
 
 
 def test_any_world_can_be_told_bad_plans_included():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from swarm.centre_machine import CentreMachine
@@ -33,6 +34,7 @@ class Happenings:
         self._context = context
         self._centre = centre
         self._ends = ends
+        self._tasks: list[asyncio.Task[None]] = []
 
     def begin(self) -> None:
         """Install trust, start everybody, and have the troubles come."""
@@ -43,12 +45,23 @@ class Happenings:
             begin_ns = int(context.draw(f"start {end.end}").integers(0, 20 * SECOND_NS))
             context.loop.call_at_ns(begin_ns, end.start)
         self._centre.start()
-        context.loop.create_task(self._centre.operate())
-        context.loop.create_task(Strangers(context).ask())
+        self._tasks = [
+            context.loop.create_task(self._centre.operate()),
+            context.loop.create_task(Strangers(context).ask()),
+        ]
         for one in context.spec.troubles:
             begin, finish = self._acts(one)
             context.loop.call_at_ns(context.begin_ns + one.from_ns, begin)
             context.loop.call_at_ns(context.begin_ns + one.until_ns, finish)
+
+    def end(self) -> None:
+        """Let go of everything: whoever waits would wait for ever, and hold on to the whole world."""
+        for task in self._tasks:
+            task.cancel()
+        for end in self._ends:
+            end.kill()
+        self._centre.die()
+        self._context.loop.close()
 
     def _acts(self, one: Trouble) -> tuple[Act, Act]:
         """What is done when a trouble begins, and when it is over; others see by themselves that it is in force."""

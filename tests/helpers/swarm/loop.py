@@ -64,6 +64,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
                 self._ready.append(handle)
             self.now_ns = max(self.now_ns, until_ns)
 
+    def close(self) -> None:
+        """Let what was cancelled end, and forget what was to happen later."""
+        self.run_until_ns(self.now_ns)
+        for task in asyncio.all_tasks(self):
+            task.cancel()
+        self.run_until_ns(self.now_ns)
+        self._later.clear()
+
     @contextmanager
     def _running(self) -> Generator[None]:
         assert getcurrent() is self.hub, "the loop is driven from outside of its actors"

@@ -100,7 +100,9 @@ def _lived(spec: WorldSpec, folder: Path, data_plane: str) -> Lived:
     outcome = run.record.outcome
     figures = laws.figures() | {"tampered": tampering.count, "asked": context.wire.asked}
     columns = [sha256(np.ascontiguousarray(column).tobytes()).digest() for column in vars(outcome).values()]
-    return Lived(journal.digest(*columns), tuple(journal.broken), figures, journal.lines())
+    found = Lived(journal.digest(*columns), tuple(journal.broken), figures, journal.lines())
+    happenings.end()
+    return found
 
 
 def _context(spec: WorldSpec, folder: Path) -> Context:
