@@ -5,8 +5,19 @@ BIN := $(VENV)/bin
 SEED ?= 1
 PLANE_WORLDS ?= 10000
 SANITIZED_WORLDS ?= 2000
+CENTRE_FROM ?= 0
+CENTRE_PAIRS ?= 1540
+CENTRE_BRAIN ?= static
+LOST ?=
+PREPARED ?=
 FEED_KILLS ?= 1000
 FEED_REQUESTS ?= 200
+FUZZ_INPUTS ?= 100000000
+FUZZ_PROCESSES ?= 2
+FUZZ_TARGETS ?=
+WORLDS ?= 20000
+BUNDLES ?= 1000000
+PLANTED_WORLDS ?= 200
 BENCH_ARGS ?=
 GATES_ARGS ?=
 TREND ?= build/trend/history.jsonl
@@ -16,20 +27,27 @@ TEST_ARGS ?=
 export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak soak-planes soak-sanitized soak-feed test-bounds bench gates gates-record nightly check docs lock samples clean
+.PHONY: help run test soak soak-worlds soak-planted soak-bundles soak-planes soak-sanitized soak-centres soak-feed soak-fuzz test-bounds bench gates gates-record nightly audit sbom check docs lock samples clean
 
 help:
 	@echo "make run     learn from three weeks of the province, plan the next, replay a day with a surge under five brains"
 	@echo "make test    run the tests"
-	@echo "make soak    all that soaks"
+	@echo "make soak    all that soaks, one after the other; a part that fails does not keep the others from running"
+	@echo "make soak-worlds   WORLDS (20000) simulated worlds that fail, from SEED on, each lived twice; docs/worlds.md"
+	@echo "make soak-planted   bugs planted one by one, each hunted in up to PLANTED_WORLDS (200) worlds"
+	@echo "make soak-bundles   BUNDLES (1000000) forged, altered and replayed packages; none may be accepted"
 	@echo "make soak-planes   both data planes in PLANE_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
 	@echo "make soak-sanitized   SANITIZED_WORLDS (2000) of the same worlds with the compiled extensions under sanitizers"
+	@echo "make soak-centres   any two of the province's 56 centres lost, all CENTRE_PAIRS (1540) pairs; LOST=province+jiujiang is one alone"
 	@echo "make soak-feed   server and agent killed FEED_KILLS (1000) times, FEED_REQUESTS (200) requests an endpoint at random"
+	@echo "make soak-fuzz   FUZZ_INPUTS (100 million) inputs for all parsers, guided by coverage, from SEED on; docs/fuzzing.md"
 	@echo "make test-bounds   the numba kernels under bounds checks, the compiled extensions under sanitizers"
 	@echo "make bench   run the benchmarks, write build/bench.json (BENCH_ARGS='-k small')"
 	@echo "make gates   instructions, kernels' times, start, memory and quality against what is on record (GATES_ARGS='--only ratios')"
 	@echo "make gates-record   put them on record for this toolchain"
 	@echo "make nightly soak, bench and gates; one more line in TREND (build/trend/history.jsonl), and the page of all nights"
+	@echo "make audit   ask for known flaws of all that is locked; exit code 3 where no service can be reached"
+	@echo "make sbom    the software bill of materials, build/sbom.cdx.json"
 	@echo "make check   ruff, mypy --strict, import-linter"
 	@echo "make docs    build the documentation site into build/docs/html; a warning is an error"
 	@echo "make lock    resolve the lock files anew"
@@ -77,7 +95,22 @@ run: $(VENV)/.run-installed
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
-soak: soak-planes
+SOAKS := soak-bundles soak-planted soak-centres soak-planes soak-sanitized soak-worlds soak-feed soak-fuzz
+
+soak: $(VENV)/.dev-installed
+	@failed=""; \
+	for part in $(SOAKS); do $(MAKE) $$part || failed="$$failed $$part"; done; \
+	if [ -n "$$failed" ]; then echo "failed:$$failed"; exit 1; fi
+
+# SEED=17 WORLDS=1 lives the world of one seed; what a failure prints is shorter still.
+soak-worlds: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/swarm/run.py --seed $(SEED) --worlds $(WORLDS)
+
+soak-planted: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/swarm/plant.py --seed $(SEED) --worlds $(PLANTED_WORLDS)
+
+soak-bundles: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/soak_bundles.py --seed $(SEED) --bundles $(BUNDLES)
 
 # The data planes against each other, docs/differential-testing.md; SEED=17 PLANE_WORLDS=1 replays the world of one seed.
 soak-planes: $(VENV)/.dev-installed
@@ -88,9 +121,18 @@ soak-sanitized: $(VENV)/.dev-installed
 	$(BIN)/python tests/helpers/sanitized.py -- tests/helpers/soak_planes.py --tables --figures sanitized \
 	    --seed $(SEED) --worlds $(SANITIZED_WORLDS)
 
+# CENTRE_FROM=700 goes on where it was stopped; PREPARED=build/week.brain has a brain that learnt more than a day and a half.
+soak-centres: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/soak_centres.py --seed $(SEED) --from $(CENTRE_FROM) --pairs $(CENTRE_PAIRS) --lost '$(LOST)' \
+	    --brain $(CENTRE_BRAIN) $(if $(PREPARED),--prepared $(PREPARED))
+
 soak-feed: $(VENV)/.dev-installed
 	FEED_KILLS=$(FEED_KILLS) FEED_REQUESTS=$(FEED_REQUESTS) $(BIN)/python -m pytest tests/feed/test_agent_crash.py \
 	    tests/feed/test_server_store.py tests/feed/test_server_schema.py tests/feed/test_server_live.py
+
+# Every parser, docs/fuzzing.md; exit code 1 if any input makes one crash, hang or grow.
+soak-fuzz: $(VENV)/.dev-installed
+	$(BIN)/python tests/fuzz/soak.py --inputs $(FUZZ_INPUTS) --seed $(SEED) --processes $(FUZZ_PROCESSES) --targets "$(FUZZ_TARGETS)"
 
 # The numba kernels once more with bounds checks, compiled apart from the usual cache; and the Cython extensions, built
 # apart, under gcc's sanitizers.
@@ -116,6 +158,12 @@ nightly: $(VENV)/.bench-installed
 	$(MAKE) soak || failed="$$failed --failed soak"; \
 	$(MAKE) bench || failed="$$failed --failed bench"; \
 	$(BIN)/python -m benchmarks.gates.nightly --history $(TREND) $$failed
+
+audit: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/audit.py
+
+sbom: $(VENV)/.dev-installed
+	$(BIN)/python tests/helpers/bill_of_materials.py
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -9,7 +9,6 @@ from typing import Final, Protocol
 from router_core.calendar import LOCAL_TIME
 from router_core.units import SECOND_NS
 
-
 # Instants are counted in nanoseconds in 64 bits, which end in 2262.
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2242, 1, 1, tzinfo=UTC)

@@ -34,6 +34,7 @@ DOCUMENT: Final = "brain.json"
 OUTLOOK: Final = ("p50", "p95", "mean", "provisional")
 # A zip keeps the time of its members; this one is the earliest that it can say.
 NO_TIME: Final = (1980, 1, 1, 0, 0, 0)
+COMPRESSION: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 LEVEL: Final = 3  # half the time of 6, and 5 % more bytes
 # What is beyond these is no brain, and is not unpacked.
 MEMBERS_MAX: Final = 1_000
@@ -191,6 +192,9 @@ def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
             for name, value, limit in (("members", len(members), MEMBERS_MAX), ("bytes unpacked", size, BYTES_MAX)):
                 if value > limit:
                     raise BadInputError(name, f"must be at most {limit:,}", value, str(path))
+            odd = [member.filename for member in members if member.compress_type not in COMPRESSION]
+            if odd:  # others unpack to thousands of times their size, and fail in ways of their own
+                raise BadInputError(odd[0], "must be stored or deflated", "another compression", str(path))
             if len({member.filename for member in members}) < len(members):
                 raise BadInputError("members", "must be named once each", len(members), str(path))
             yield archive

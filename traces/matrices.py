@@ -277,7 +277,10 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def _check_size(archive: zipfile.ZipFile, name: str) -> None:
-    size = archive.getinfo(f"{name}.npy").file_size
+    about = archive.getinfo(f"{name}.npy")
+    if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("it is packed in another way than numpy does it, and may unpack to any size")
+    size = about.file_size
     if size > ARRAY_BYTES_MAX:
         raise ValueError(f"the array unpacks to {size} bytes, more than {ARRAY_BYTES_MAX}")
 

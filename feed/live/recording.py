@@ -13,7 +13,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NoReturn
 
@@ -183,13 +183,18 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(word)
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if isfinite(value) else _no_constant(text)
+
+
 def _unpacked(body: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
     inflater = zlib.decompressobj()
     whole = inflater.decompress(body, BODY_BYTES_MAX)
     if inflater.unconsumed_tail:
         raise ValueError(f"more than {BODY_BYTES_MAX} bytes")
     (length,) = struct.unpack_from("<I", whole)
-    document = json.loads(whole[4 : 4 + length], parse_constant=_no_constant)
+    document = json.loads(whole[4 : 4 + length], parse_constant=_no_constant, parse_float=_finite)
     place = 4 + length
     arrays = {}
     for name, (dtype, shape) in document.pop("arrays").items():

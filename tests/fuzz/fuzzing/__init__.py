@@ -1,0 +1,1 @@
+"""Fuzzing of every parser: targets, mutators, guards and drivers; `docs/fuzzing.md` describes them."""
