@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("router_core/**/*.md")])
 
 
-def test_every_test_named_in_the_invariants_exists():
-    named = re.findall(r"`(tests/\S+\.py)::(\w+)`", (ROOT / "docs" / "INVARIANTS.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("document", ["INVARIANTS.md", "security.md"])
+def test_every_test_that_a_claim_names_exists(document):
+    named = re.findall(r"`(tests/\S+\.py)::(\w+)`", (ROOT / "docs" / document).read_text(encoding="utf-8"))
     assert len(named) >= 15
     for file, test in named:
         assert re.search(rf"^def {test}\(", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE), f"{file}::{test}"
