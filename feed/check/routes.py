@@ -153,7 +153,11 @@ def _zones(network: Network, table: PolicyTable, sound: Mask) -> tuple[Mask, Mas
     first = np.array(network.group_endpoint, dtype=np.int64)
     from_end, to_end = (first[group][table.pair] for group in (table.source, table.target))
     source, target = (network.node_zone[node].astype(np.int64) for node in (from_end, to_end))
-    lone_source, lone_target = (network.behind_crossing[node] >= 0 for node in (from_end, to_end))
+    kind = network.node_kind
+    lone = np.array(
+        [all(kind[home] == NodeKind.CROSSING for home in homes) for homes in network.groups], dtype=np.bool_
+    )
+    lone_source, lone_target = lone[table.source][table.pair], lone[table.target][table.pair]
     begins = lone_source | (begin == source)
     ends = lone_target | (end == target)
     strayed = ~(begins & ends) | (changes > (source != target))

@@ -138,9 +138,10 @@ def two_zones() -> Network:
     x, y = (builder.add_node(name, NodeKind.CROSSING, service=plain) for name in "xy")
     for one, other in ((a, b), (a, x), (x, c), (c, y), (y, b), (x, b)):
         builder.add_line(one, other, service=plain, carrier=0)
-    for name, home, zone in (("ea", a, 0), ("eb", b, 0), ("ec", c, 1), ("ex", x, 1)):
+    for name, homes, zone in (("ea", (a,), 0), ("eb", (b,), 0), ("ec", (c,), 1), ("ex", (x,), 1), ("exy", (x, y), 1)):
         end = builder.add_node(name, NodeKind.FRONT_END, service=plain, zone=zone)
-        builder.add_line(end, home, service=plain)
+        for home in homes:
+            builder.add_line(end, home, service=plain)
     return builder.build()
 
 
