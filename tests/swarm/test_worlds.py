@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from swarm.judging import Case, cases, life, shrunk, told, verdicts
+from swarm.judging import Case, cases_of_tests, life, shrunk, told, verdicts
 from swarm.troubles import Kind
 
 SEED = int(os.environ.get("SWARM_SEED", "1"))
@@ -17,11 +17,9 @@ WORLDS = int(os.environ.get("SWARM_WORLDS", "200"))
 
 
 def test_no_world_breaks_a_law_and_equal_seeds_live_alike() -> None:
-    alone = tuple(cases(SEED, len(Kind)))
-    drawn = tuple(Case(SEED + number) for number in range(len(Kind), WORLDS))
     struck: set[str] = set()
     total: dict[str, int] = {}
-    for verdict in verdicts(alone + drawn, os.cpu_count() or 1):
+    for verdict in verdicts(tuple(cases_of_tests(SEED, WORLDS)), os.cpu_count() or 1):
         assert not verdict.broken, "\n" + "\n".join(told(verdict.case, verdict))
         struck |= {one.kind for one in verdict.case.spec().troubles}
         total = {name: total.get(name, 0) + value for name, value in verdict.figures.items()}

@@ -127,6 +127,12 @@ def cases(seed: int, count: int) -> Iterator[Case]:
             yield Case(seed + number)
 
 
+def cases_of_tests(seed: int, count: int) -> Iterator[Case]:
+    """Name the worlds of the tests: each kind of trouble alone, then what seeds draw."""
+    for number in range(count):
+        yield Case(seed + number, (list(Kind)[number],) if number < len(Kind) else None)
+
+
 def shrunk(case: Case, fails: Callable[[Case], bool]) -> Case:
     """Return a smaller case that fails too: troubles left out one by one, and then the tasks."""
     spec = case.spec()

@@ -134,6 +134,11 @@ def _slot_early(real: Any) -> Any:
     return lambda self, now_ns: real(self, now_ns + 2 * MINUTE_NS)
 
 
+def _slot_border(real: Any) -> Any:
+    """In the very nanosecond in which a slot begins the one before still holds."""
+    return lambda self, now_ns: real(self, now_ns - 1)
+
+
 def _slot_late(real: Any) -> Any:
     return lambda self, now_ns: real(self, now_ns) + HOUR_NS
 
@@ -242,6 +247,12 @@ PLANTED: tuple[Planted, ...] = (
         "slot-early", "a slot begins two minutes early", "feed.agent.agent_policy:AgentPolicy.slot_at", _slot_early
     ),
     Planted(
+        "slot-border",
+        "the instant of a slot's border belongs to the slot before",
+        "feed.agent.agent_policy:AgentPolicy.slot_at",
+        _slot_border,
+    ),
+    Planted(
         "slot-late",
         "the next slot is looked for too late",
         "feed.agent.agent_policy:AgentPolicy.next_slot_ns",
@@ -269,7 +280,7 @@ PLANTED: tuple[Planted, ...] = (
         "feed.live.windows:TelemetryWindows.stations",
         _twice_counted,
     ),
-    Planted("float-clock", "instants are rounded to floating point", "feed.server.app:instant_of", _float_clock),
+    Planted("float-clock", "instants are rounded to floating point", "feed.server.reports:instant_of", _float_clock),
     Planted(
         "publishes-always",
         "each look finds the policy changed",
@@ -303,3 +314,6 @@ PLANTED: tuple[Planted, ...] = (
         lambda _: faulty_planes.NeverReroutes,
     ),
 )
+
+# Those that the swarm does not find, and why.
+MISSED: dict[str, str] = {}

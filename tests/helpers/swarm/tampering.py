@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 
 from feed_signing import signer
-from swarm.context import Context
-from swarm.keyring import STRANGER
-from swarm.troubles import Kind
-from swarm.wire import Answered, Asked, flipped
 
 from feed.agent.http_link import BUNDLE_TYPE
 from feed.bundle.archive import pack, unpack
 from feed.bundle.manifest import etag_of, make_bundle, sealed
 from feed.refusals import RefusedBundleError
+from swarm.context import Context
+from swarm.keyring import STRANGER
+from swarm.troubles import Kind
+from swarm.wire import Answered, Asked, flipped
 
 BUNDLES = "/v1/bundles/"
+# What a forged answer says anew, or does not need.
+REWRITTEN = {b"etag", b"content-length", b"content-encoding"}
 
 
 class Tampering:
@@ -51,13 +54,14 @@ class Tampering:
         """An older answer, of this front-end or another one; as it was, or signed by a stranger as if it were new."""
         old = self._seen[int(self._draw.integers(len(self._seen)))]
         whole = dict(old.headers).get(b"content-type", b"").startswith(BUNDLE_TYPE.encode())
-        if self._draw.random() < 0.5 or not whole or (b"content-encoding", b"gzip") in old.headers:
+        if self._draw.random() < 0.5 or not whole:
             return old
+        packed = (b"content-encoding", b"gzip") in old.headers
         try:
-            bundle = unpack(old.body)
+            bundle = unpack(gzip.decompress(old.body) if packed else old.body)
         except RefusedBundleError:
             return old
         about = bundle.manifest.model_dump(exclude={"schema_version", "content", "files", "epoch"})
         forged = sealed(make_bundle(bundle.files, epoch=bundle.manifest.epoch + 100, **about), (signer(STRANGER),))
-        headers = tuple((key, value) for key, value in old.headers if key not in (b"etag", b"content-length"))
+        headers = tuple((key, value) for key, value in old.headers if key not in REWRITTEN)
         return Answered(200, (*headers, (b"etag", f'"{etag_of(forged)}"'.encode())), pack(forged))
