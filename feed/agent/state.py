@@ -226,7 +226,9 @@ class AgentState:
             _queue(base, report)
             oldest = [one.epoch for one in self.kept()][KEPT:]
             base.executemany("DELETE FROM bundles WHERE epoch = ?", [(one,) for one in oldest])
-        self._tidy()
+        # It is kept, whatever becomes of what is left over, which goes when the next one is accepted.
+        with suppress(OSError):
+            self._tidy()
 
     def activate(self, epoch: int) -> None:
         """Put one of the last good policies in force again.

@@ -26,7 +26,7 @@ from feed.agent.agent import AgentSetting
 from feed.agent.alarms import Alarm, read_alarms
 from feed.agent.expiry import Layer
 from feed.agent.link import Unavailable
-from feed.agent.state import AgentState
+from feed.agent.state import KEPT, AgentState
 from feed.bundle.delta import diff
 from feed.bundle.manifest import etag_of
 from feed.bundle.package import package
@@ -271,6 +271,27 @@ def test_a_full_disk_changes_nothing_and_heals(tmp_path, monkeypatch):
     rounds(one, clock, 2)
     assert one.in_force.checked.bundle.manifest.epoch == 2
     assert Alarm.DISK not in one.alarms.on
+
+
+def test_what_cannot_be_tidied_away_takes_no_policy_back(tmp_path, monkeypatch):
+    server, clock = FakeServer(), SetClock(NOW_NS)
+    one = agent(tmp_path, server, clock)
+    bundles = tmp_path / "state" / "bundles"
+
+    def fails(self, path):
+        raise OSError(5, "Input/output error", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("feed.disk.SystemDisk.remove", fails)
+        for epoch in range(1, KEPT + 3):
+            etag = server.publish(bundle(epoch))
+            rounds(one, clock, 1)
+            assert one.in_force.checked.etag == etag
+            assert AgentState(tmp_path / "state", read_only=True).active().etag == etag
+    assert len(list(bundles.iterdir())) == KEPT + 2
+    server.publish(bundle(KEPT + 3))
+    rounds(one, clock, 1)
+    assert len(list(bundles.iterdir())) == KEPT
 
 
 def test_stations_that_are_down_are_left_out_and_forgotten_in_time(tmp_path):

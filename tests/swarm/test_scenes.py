@@ -180,7 +180,6 @@ FEATURES: dict[str, Callable[[int], bool]] = {
     "no lines tides": lambda seed: drawn(seed).prepared.lines is None,
     "several classes": lambda seed: len(drawn(seed).prepared.classes.classes) > 1,
     "plan that changes": lambda seed: bool((np.diff(drawn(seed).prepared.plan.weights, axis=0) != 0).any()),
-    "borrowing": lambda seed: bool((drawn(seed).prepared.plan.servers > 0).any()),
     "empty pool": lambda seed: any(pool.servers == 0 for pool in drawn(seed).platform.network.pools),
     "spilling": lambda seed: "spill" in drawn(seed).text,
     "credit": lambda seed: "credit" in drawn(seed).text,

@@ -9,13 +9,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from swarm.context import SERVER, Context
-from swarm.disk import FaultyDisk
-from swarm.keyring import OPERATOR, authority, token
-from swarm.loop import InlineFuture, KilledError, SimulatedLoop
-from swarm.troubles import Kind
-from swarm.wire import Asked
-
 from feed.bundle.archive import pack, unpack
 from feed.bundle.bundle import Bundle
 from feed.bundle.documents import GuardsDocument
@@ -39,6 +32,12 @@ from router_core.errors import BadInputError
 from router_core.units import DAY_NS, SECOND_NS
 from strategies.brain import Brain
 from strategies.registry import Preparation, make_brain
+from swarm.context import SERVER, Context
+from swarm.disk import FaultyDisk
+from swarm.keyring import OPERATOR, authority, token
+from swarm.loop import InlineFuture, KilledError, SimulatedLoop
+from swarm.troubles import Kind
+from swarm.wire import Asked
 
 GUARDS = GuardsDocument(hold_ns_max=7 * DAY_NS, moved_share_max=1.0, reachable_share_min=0.0)
 BATCH_NS = 4_000_000
@@ -232,6 +231,10 @@ class CentreMachine:
             before = self.accepted.setdefault(one.epoch, one.etag)
             if before != one.etag:
                 self._context.journal.breaks("8", f"epoch {one.epoch} was {before} and is {one.etag}")
+        state = self.service.state
+        early = sorted(scope for scope in state.given if not state.takes_in(scope))
+        if early:
+            self._context.journal.breaks("rollout", f"{early[0]} was given epoch {state.epoch} before its stage")
 
     # --- the centre
 

@@ -60,13 +60,13 @@ def catalogue_of(
 
 
 def demand_of(draw: Draw, names: Names, bytes_a_second: float, plenty: bool) -> Table:
-    """Draw the types of demand; some places are idle, others ask for more than the slowest station carries."""
+    """Draw the types of demand; some places are idle, others as busy as their slowest station may be."""
     modes = [*MODES, *([draw.of(MODES)] if draw.chance(0.3) else [])] if plenty else draw.some(MODES, 2, 3)
     parts = [draw.between(0.5, 2.0) for _ in modes]
     shares = [round(part / sum(parts), 3) for part in parts]
     shares[0] = round(1.0 - sum(shares[1:]), 3)
     per_day = draw.whole(1_500, 4_000)
-    day_bytes = draw.of((0.2, 4.0, 40.0)) * draw.between(0.5, 1.5) * bytes_a_second * 3_600 * BUSY_HOURS
+    day_bytes = draw.of((0.2, 0.8, 3.0)) * draw.between(0.5, 1.2) * bytes_a_second * 3_600 * BUSY_HOURS
     types = []
     for number, (mode, share) in enumerate(zip(modes, shares, strict=True)):
         size_part = 0.002 if mode == "query" else draw.scale(0.01, 0.5)

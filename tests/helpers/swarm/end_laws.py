@@ -9,10 +9,6 @@ from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
-from swarm.centre_machine import CentreMachine
-from swarm.context import Context
-from swarm.end_machine import EndMachine
-from swarm.troubles import Kind
 from trunk_laws import check_choice, check_trunk
 
 from feed.agent.agent import InForce
@@ -24,6 +20,10 @@ from feed.clock import local_of
 from router_core.network import Network
 from router_core.units import SECOND_NS
 from sim.faults import Fault
+from swarm.centre_machine import CentreMachine
+from swarm.context import Context
+from swarm.end_machine import EndMachine
+from swarm.troubles import Kind
 
 STATES = {HELD, UNDER_WAY, DELIVERED, REFUSED}
 # What may stay unsaid: a report for each policy that the server has not taken yet, and one of each refusal.
@@ -73,6 +73,7 @@ class EndLaws:
         self._seen: dict[str, int] = {}
         self._alarms: dict[str, tuple[str, ...]] = {}
         self._checked: set[tuple[str, int]] = set()
+        self._top: dict[tuple[str, int], int] = {}
 
     def stepped(self, end: EndMachine) -> None:
         """Hold a front-end against the laws."""
@@ -99,6 +100,9 @@ class EndLaws:
         if key == before:
             return
         self._before[end.scope] = key
+        if self._top.get((end.scope, end.lives), 0) > epoch:
+            journal.breaks("8", f"{end.scope} went back from epoch {self._top[end.scope, end.lives]} to {epoch}")
+        self._top[end.scope, end.lives] = epoch
         if before is None or before[0] != epoch:
             self.applied += 1
             self._given(end, epoch)

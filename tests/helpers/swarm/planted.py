@@ -8,16 +8,21 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import faulty_planes
+import numpy as np
 
 from feed.agent import desk as agent_desk
 from feed.agent.carriers import Delivered
 from feed.agent.expiry import Layer
 from feed.agent.link import Taken
+from router_core.network import Network, frozen
+from router_core.transport import Transport
 from router_core.units import HOUR_NS, MINUTE_NS, SECOND_NS
+from sim.data_plane import DataPlane
+from sim.reference_plane import ReferencePlane
 
 Make = Callable[[Any], Any]
 
@@ -194,8 +199,13 @@ def _twice_counted(real: Any) -> Any:
 
 
 def _float_clock(_real: Any) -> Any:
-    """Instants go through seconds in floating point."""
-    return lambda when: int(when.timestamp() * SECOND_NS)
+    """Times of service go through seconds in floating point."""
+
+    def plane(network: Network, transport: Transport) -> DataPlane:
+        through = (network.station_fixed_ns / SECOND_NS * SECOND_NS).astype(np.int64)
+        return ReferencePlane(replace(network, station_fixed_ns=frozen(through, np.int64)), transport)
+
+    return plane
 
 
 def _no_rest_for_publishing(real: Any) -> Any:
@@ -280,7 +290,7 @@ PLANTED: tuple[Planted, ...] = (
         "feed.live.windows:TelemetryWindows.stations",
         _twice_counted,
     ),
-    Planted("float-clock", "instants are rounded to floating point", "feed.server.reports:instant_of", _float_clock),
+    Planted("float-clock", "times go through floating point", "sim.replay:DATA_PLANES.simpy", _float_clock),
     Planted(
         "publishes-always",
         "each look finds the policy changed",
@@ -306,6 +316,24 @@ PLANTED: tuple[Planted, ...] = (
         "of stations that stop at once one does not",
         "sim.replay:DATA_PLANES.simpy",
         lambda _: faulty_planes.ForgetsSecondStop,
+    ),
+    Planted(
+        "spill",
+        "what waited on disk is served as fast as from memory",
+        "sim.replay:DATA_PLANES.simpy",
+        lambda _: faulty_planes.forgets_spill,
+    ),
+    Planted(
+        "classes",
+        "strict priority is first come, first served",
+        "sim.replay:DATA_PLANES.simpy",
+        lambda _: faulty_planes.ignores_classes,
+    ),
+    Planted(
+        "credit",
+        "a credit comes back too early",
+        "sim.replay:DATA_PLANES.simpy",
+        lambda _: faulty_planes.hurries_credit,
     ),
     Planted(
         "never-reroutes",

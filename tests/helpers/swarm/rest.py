@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import ceil, log
-
-from swarm.centre_machine import CentreMachine
-from swarm.context import Context
-from swarm.end_machine import EndMachine
-from swarm.spec import WorldSpec
 
 from feed.agent.desk import HELD, UNDER_WAY
 from feed.server.service import FeedService
 from router_core.units import MINUTE_NS, SECOND_NS
 from strategies.static.week_plan import WEIGHT_TOTAL
+from swarm.centre_machine import CentreMachine
+from swarm.context import Context
+from swarm.end_machine import EndMachine
+from swarm.spec import WorldSpec
 
 # After the last trouble: the longest of rhythms in a row is a refusal's pause, an operator's look and two stages.
 BASE_NS = 20 * MINUTE_NS
@@ -112,20 +112,34 @@ class Rest:
         """No flapping: nobody is started anew, and no more is published than renews what is there."""
         loop, journal = self._context.loop, self._context.journal
         lives = self._lives()
-        policies, asked = len(self._centre.accepted), self._context.wire.asked
+        policies, asked = set(self._centre.accepted), self._context.wire.asked
         loop.run_until_ns(loop.now_ns + STILL_NS)
         if self._lives() != lives:
             journal.breaks("still", "somebody was started anew though nothing was the matter")
         setting = self._context.spec.rhythms.publication
         renewals = STILL_NS // min(setting.renew_ns, setting.renew_plan_ns) + 1
         # On the way home a policy changes step by step; it does so a bounded number of times.
-        more = len(self._centre.accepted) - policies
+        more = len(self._centre.accepted.keys() - policies)
         if more > renewals + STEPS_HOME:
             journal.breaks("still", f"{more} policies were published in {STILL_NS // MINUTE_NS} quiet minutes")
+        self._no_vain_publication(policies)
         calm = self._asked_at_most()
         if self._context.wire.asked - asked > calm:
             journal.breaks("still", f"{self._context.wire.asked - asked} requests where rhythms ask for {calm}")
         self._waited()  # a renewal may just be on its way
+
+    def _no_vain_publication(self, before: set[int]) -> None:
+        """What is published says something new, or renews what would lapse."""
+        service, setting = self._centre.service, self._context.spec.rhythms.publication
+        if service is None:
+            return
+        renew_ns = min(setting.renew_ns, setting.renew_plan_ns)
+        for earlier, later in pairwise(sorted(service.stored(), key=lambda one: one.epoch)):
+            if later.epoch in before or later.accepted_ns - earlier.accepted_ns >= renew_ns:
+                continue
+            old, new = (service._loaded(one.epoch).manifest.content for one in (earlier, later))
+            if old == new:
+                self._context.journal.breaks("still", f"epoch {later.epoch} says again what {earlier.epoch} says")
 
     def _asked_at_most(self) -> int:
         """Requests of all front-ends in the quiet minutes, with some room for policies that are renewed."""

@@ -111,7 +111,7 @@ def _prepared(
     least = max(-(-(end + BEHIND - first) // timedelta(hours=1)), SLOTS_MIN)
     setting = PlanSetting(
         scenarios=draw.whole(2, 4),
-        server_target=draw.between(0.3, 0.9),
+        server_target=draw.of((0.1, 0.5, 0.8)),
         holds=draw.chance(0.7),
         hold_of_lead=draw.between(0.2, 0.9),
         quiet=draw.of((0.0, 0.35)),
