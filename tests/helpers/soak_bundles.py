@@ -15,15 +15,14 @@ import time
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from bad_packages import KINDS, checks  # noqa: E402 - the path comes first
+from bad_packages import KINDS, checks
+from soak_figures import keep_figures, per_hour
 
-from feed.refusals import RefusedBundleError  # noqa: E402
-from router_core.randomness import stream  # noqa: E402
+from feed.refusals import RefusedBundleError
+from router_core.randomness import stream
 
-RESULTS = ROOT / "build" / "soak" / "bundles.json"
 BLOCK = 10_000
 
 
@@ -66,10 +65,9 @@ def main() -> int:
             tried += count
             refusals.update(found)
     took_s = time.monotonic() - began
-    figures = {"tried": tried, "accepted": 0, "seconds": round(took_s), "an_hour": round(tried / took_s * 3_600)}
+    figures = {"tried": tried, "accepted": 0, "seconds": round(took_s), "an_hour": per_hour(tried, took_s)}
     figures |= {f"refused_{name}": count for name, count in sorted(refusals.items())}
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({"name": "bundles", "figures": figures}) + "\n", encoding="utf-8")
+    keep_figures("bundles", figures)
     print(f"{tried} packages, none accepted: {json.dumps(figures)}")
     return 0
 

@@ -59,7 +59,7 @@ def test_a_scene_is_valid_and_small(seed: int) -> None:
     assert network.node_count <= 32
     assert SLOTS_MIN <= grid.count <= SLOTS_MAX
     assert 1 <= len(exchanges(seed)) <= EXCHANGES_MAX
-    assert 6 * MINUTE_NS <= one.span_ns <= 20 * MINUTE_NS
+    assert 4 * MINUTE_NS <= one.span_ns <= 11 * MINUTE_NS
     assert grid.begin <= one.start
     assert one.start + timedelta(microseconds=one.span_ns // 1_000) + timedelta(hours=1) < grid.end
     with TraceReader(one.trace) as reader:

@@ -10,7 +10,6 @@ missed that is not on record as missed, or found that is.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import sys
@@ -19,13 +18,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from swarm.judging import Case, cases_of_tests, life  # noqa: E402 - the path comes first
-from swarm.planted import MISSED, PLANTED  # noqa: E402
+from soak_figures import keep_figures
 
-RESULTS = ROOT / "build" / "soak" / "planted.json"
+from swarm.judging import Case, cases_of_tests, life
+from swarm.planted import MISSED, PLANTED
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,7 @@ def main() -> int:
     missed = [one.bug for one in found if one.case is None]
     figures = {"planted": len(found), "found": len(found) - len(missed), "missed": len(missed)}
     figures |= {"seconds": round(sum(one.seconds for one in found))}
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({"name": "planted", "figures": figures}) + "\n", encoding="utf-8")
+    keep_figures("planted", figures)
     print(f"{len(found)} bugs planted, {len(missed)} missed: {', '.join(missed) or 'none'}")
     wrong = [one.bug for one in found if (one.case is None) != (one.bug in MISSED)]
     if wrong:

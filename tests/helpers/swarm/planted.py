@@ -50,7 +50,7 @@ class Planted:
     @contextmanager
     def planted(self) -> Iterator[None]:
         """Have the bug in this process for a while."""
-        owner, attribute = self._owner()
+        owner, attribute = self.owner()
         missing = attribute not in vars(owner) if isinstance(owner, type) else False
         real = owner[attribute] if isinstance(owner, dict) else getattr(owner, attribute)
         _put(owner, attribute, self.make(real))
@@ -62,7 +62,8 @@ class Planted:
             else:
                 _put(owner, attribute, real)
 
-    def _owner(self) -> tuple[Any, str]:
+    def owner(self) -> tuple[Any, str]:
+        """Return module, class or table that has what is exchanged, and its name there."""
         module, _, path = self.place.partition(":")
         *outer, attribute = path.split(".")
         owner: Any = importlib.import_module(module)

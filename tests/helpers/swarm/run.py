@@ -17,14 +17,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from swarm.judging import Case, cases, judged, life, quietly, shrunk, told, verdicts  # noqa: E402 - the path comes first
-from swarm.troubles import Kind  # noqa: E402
-from swarm.world import lived  # noqa: E402
+from soak_figures import keep_figures, per_hour, rate
 
-RESULTS = ROOT / "build" / "soak" / "worlds.json"
+from swarm.judging import Case, cases, judged, life, quietly, shrunk, told, verdicts
+from swarm.troubles import Kind
+from swarm.world import lived
+
 TOLD_EVERY = 100
 
 
@@ -33,7 +33,7 @@ def main() -> int:
     words = _parser().parse_args()
     if words.worlds is None:
         return _one(_case(words))
-    return _many(words.seed, words.worlds, words.jobs)
+    return _many(words.seed, words.worlds, words.jobs, words.figures)
 
 
 def case_of(words: Sequence[str]) -> Case:
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kinds", type=_kinds, help="kinds of trouble, by commas; 'none' for none")
     parser.add_argument("--only", type=_numbers, help="numbers of the troubles that are left, by commas")
     parser.add_argument("--no-tasks", action="store_true")
+    parser.add_argument("--figures", default="worlds", help="name of what is left in build/soak")
     return parser
 
 
@@ -79,7 +80,7 @@ def _one(case: Case) -> int:
     return 1
 
 
-def _many(seed: int, count: int, jobs: int) -> int:
+def _many(seed: int, count: int, jobs: int, name: str) -> int:
     began = time.monotonic()
     figures: dict[str, int] = {}
     for done, verdict in enumerate(verdicts(tuple(cases(seed, count)), jobs), 1):
@@ -89,20 +90,15 @@ def _many(seed: int, count: int, jobs: int) -> int:
             print("made smaller:")
             print("\n".join(told(small, judged(small))), flush=True)
             return 1
-        for name, value in verdict.figures.items():
-            figures[name] = figures.get(name, 0) + value
+        for figure, value in verdict.figures.items():
+            figures[figure] = figures.get(figure, 0) + value
         if done % TOLD_EVERY == 0 or done == count:
-            print(_rate(done, time.monotonic() - began), flush=True)
+            print(rate(done, "worlds", time.monotonic() - began), flush=True)
     took_s = time.monotonic() - began
-    figures |= {"worlds": count, "seconds": round(took_s), "worlds_per_hour": round(count / took_s * 3_600)}
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps({"name": "worlds", "figures": figures}) + "\n", encoding="utf-8")
+    figures |= {"worlds": count, "seconds": round(took_s), "worlds_per_hour": per_hour(count, took_s)}
+    keep_figures(name, figures)
     print(f"{count} worlds, each lived twice, no law broken: {json.dumps(figures)}")
     return 0
-
-
-def _rate(done: int, took_s: float) -> str:
-    return f"{done} worlds in {took_s:.0f} s, {done / took_s * 3_600:.0f} an hour"
 
 
 if __name__ == "__main__":

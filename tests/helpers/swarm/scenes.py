@@ -85,7 +85,7 @@ def scene(seed: int) -> Scene:
     if draw.chance(0.35):
         # Some minutes before the next slot.
         start = start.replace(minute=0) + timedelta(minutes=draw.whole(56, 59))
-    span = timedelta(seconds=draw.whole(6 * 60, 20 * 60))
+    span = timedelta(seconds=draw.whole(4 * 60, 11 * 60))
     prepared = _prepared(draw, platform, folder, today, start, start + span)
     trace = folder / "run.parquet"
     _run(draw, platform, trace, start, span, drawn.bytes_a_second)
@@ -136,7 +136,7 @@ def _run(draw: Draw, platform: Platform, path: Path, start: datetime, span: time
     wanted = draw.whole(4, 20) if draw.chance(0.1) else draw.whole(160, 380)
     surges = []
     if wanted > 100 and draw.chance(0.4):
-        moment = start + timedelta(minutes=draw.whole(1, 5))
+        moment = start + timedelta(minutes=draw.whole(1, 3))
         kind = draw.of(list(SurgeKind)).value
         surges.append(parse_surge(f"{kind}@{moment:%Y-%m-%dT%H:%M}x{draw.scale(1.0, 8.0):g}"))
     generator = TraceGenerator(
