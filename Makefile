@@ -38,7 +38,7 @@ help:
 	@echo "make soak-planted   bugs planted one by one, each hunted in up to PLANTED_WORLDS (200) worlds"
 	@echo "make soak-bundles   BUNDLES (1000000) forged, altered and replayed packages; none may be accepted"
 	@echo "make soak-planes   both data planes in PLANE_WORLDS (10000) drawn worlds from SEED on; stops at a difference, shrunk"
-	@echo "make soak-sanitized   SANITIZED_WORLDS (2000) of the same worlds, and SANITIZED_SWARM (200) that fail, with the compiled extensions under sanitizers"
+	@echo "make soak-sanitized   SANITIZED_WORLDS (2000) of the same worlds, and the networks of SANITIZED_SWARM (200) that fail, with the compiled extensions under sanitizers"
 	@echo "make soak-centres   any two of the province's 56 centres lost, all CENTRE_PAIRS (1540) pairs; LOST=province+jiujiang is one alone"
 	@echo "make soak-feed   server and agent killed FEED_KILLS (1000) times, FEED_REQUESTS (200) requests an endpoint at random"
 	@echo "make soak-fuzz   FUZZ_INPUTS (100 million) inputs for all parsers, guided by coverage, from SEED on; docs/fuzzing.md"
@@ -117,11 +117,11 @@ soak-bundles: $(VENV)/.dev-installed
 soak-planes: $(VENV)/.dev-installed
 	$(BIN)/python tests/helpers/soak_planes.py --figures planes --seed $(SEED) --worlds $(PLANE_WORLDS)
 
-# The same worlds, route tables of their plans, and worlds that fail, where a read or write out of bounds ends the run.
+# The same worlds, route tables of their plans, and the networks of worlds that fail, where a read or write out of bounds ends the run.
 soak-sanitized: $(VENV)/.dev-installed
 	$(BIN)/python tests/helpers/sanitized.py -- tests/helpers/soak_planes.py --tables --figures sanitized \
 	    --seed $(SEED) --worlds $(SANITIZED_WORLDS)
-	$(BIN)/python tests/helpers/sanitized.py -- tests/helpers/swarm/run.py --figures sanitized-worlds \
+	$(BIN)/python tests/helpers/sanitized.py -- tests/helpers/swarm/engine_worlds.py --figures sanitized-worlds \
 	    --seed $(SEED) --worlds $(SANITIZED_SWARM)
 
 # CENTRE_FROM=700 goes on where it was stopped; PREPARED=build/week.brain has a brain that learnt more than a day and a half.
