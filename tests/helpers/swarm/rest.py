@@ -7,6 +7,7 @@ from math import ceil, log
 
 from feed.agent.desk import HELD, UNDER_WAY
 from feed.server.service import FeedService
+from feed.server.store import Result
 from router_core.units import MINUTE_NS, SECOND_NS
 from strategies.static.week_plan import WEIGHT_TOTAL
 from swarm.centre_machine import CentreMachine
@@ -60,6 +61,7 @@ class Rest:
         loop.run_until_ns(max(loop.now_ns, over_ns))
         if self._waited():
             journal.note("rest", loop.now_ns - over_ns)
+            self._all_told()
             self._still()
 
     def _waited(self) -> bool:
@@ -107,6 +109,17 @@ class Rest:
             if wrong:
                 return f"{one.scope} {said}"
         return None
+
+    def _all_told(self) -> None:
+        """Law 1 of reports: the server knows of every policy that it still has who went by it."""
+        service, journal = self._centre.service, self._context.journal
+        assert service is not None
+        kept = {one.epoch for one in service.stored()}
+        applied = {facts[:2] for _, what, facts in journal.notes if what == "in-force"}
+        for scope, epoch in sorted(one for one in applied if one[1] in kept):
+            answer = service._store.answer_of(scope, epoch)
+            if answer is None or answer.result is Result.GIVEN:
+                journal.breaks("1", f"{scope} went by epoch {epoch}, and the server was never told")
 
     def _still(self) -> None:
         """No flapping: nobody is started anew, and no more is published than renews what is there."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import json
 from dataclasses import replace
 
 from feed_signing import signer
 
 from feed.agent.http_link import BUNDLE_TYPE
 from feed.bundle.archive import pack, unpack
-from feed.bundle.manifest import etag_of, make_bundle, sealed
+from feed.bundle.bundle import Bundle
+from feed.bundle.documents import canonical_json
+from feed.bundle.manifest import etag_of, manifest_of, sealed
 from feed.refusals import RefusedBundleError
 from swarm.context import Context
 from swarm.keyring import STRANGER
@@ -17,6 +20,8 @@ from swarm.troubles import Kind
 from swarm.wire import Answered, Asked, flipped
 
 BUNDLES = "/v1/bundles/"
+# A forged policy is newer than any other.
+AHEAD = 100
 # What a forged answer says anew, or does not need.
 REWRITTEN = {b"etag", b"content-length", b"content-encoding"}
 
@@ -58,10 +63,10 @@ class Tampering:
             return old
         packed = (b"content-encoding", b"gzip") in old.headers
         try:
-            bundle = unpack(gzip.decompress(old.body) if packed else old.body)
+            bundle = unpack(gzip.decompress(old.body) if packed else old.body, package=True)
         except RefusedBundleError:
             return old
-        about = bundle.manifest.model_dump(exclude={"schema_version", "content", "files", "epoch"})
-        forged = sealed(make_bundle(bundle.files, epoch=bundle.manifest.epoch + 100, **about), (signer(STRANGER),))
+        newer = canonical_json(json.loads(bundle.manifest_json) | {"epoch": bundle.manifest.epoch + AHEAD})
+        forged = sealed(Bundle(newer, manifest_of(newer), bundle.files), (signer(STRANGER),))
         headers = tuple((key, value) for key, value in old.headers if key not in REWRITTEN)
         return Answered(200, (*headers, (b"etag", f'"{etag_of(forged)}"'.encode())), pack(forged))
