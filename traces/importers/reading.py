@@ -25,7 +25,7 @@ UNITS: Final = ("bps", "kbps", "mbps", "gbps", "tbps")
 # More than all the world's traffic: beyond it a number is no demand, and sums of numbers stay finite.
 AMOUNT_MBPS_MAX: Final = 1e12
 FILE_BYTES_MAX: Final = 2**28
-_DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_DECIMAL: Final = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NOT_A_NUMBER: Final = re.compile(r"[+-]?(nan|inf|infinity)", re.ASCII | re.IGNORECASE)
 
 
