@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from swarm.journal import Journal
-from swarm.loop import SimulatedLoop
 
 from feed.agent.carriers import Delivered, Failed, Order, Outcome, Settled, UnderWay
 from router_core.units import MS_NS
+from swarm.journal import Journal
+from swarm.loop import SimulatedLoop
 
 
 class SimulatedCarrier:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from swarm.loop import SimulatedLoop
-
 from router_core.units import MINUTE_NS
+from swarm.loop import SimulatedLoop
 
 SKEW_NS = 5 * MINUTE_NS
 

@@ -7,6 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+
+from router_core.network import Network
+from router_core.randomness import stream
 from swarm.clocks import SKEW_NS, MachineClock
 from swarm.disk import FaultyDisk
 from swarm.journal import Journal
@@ -17,9 +20,6 @@ from swarm.spec import WorldSpec
 from swarm.troubles import Kind
 from swarm.weather import Weather
 from swarm.wire import Wire
-
-from router_core.network import Network
-from router_core.randomness import stream
 
 SERVER = "server"
 

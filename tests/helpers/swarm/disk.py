@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from swarm.loop import KilledError
 
 from feed.disk import SystemDisk
 from feed.durable import PRIVATE
+from swarm.loop import KilledError
 
 
 @dataclass

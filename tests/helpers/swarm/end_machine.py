@@ -5,14 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 
-from swarm.carrying import SimulatedCarrier
-from swarm.context import Context
-from swarm.disk import FaultyDisk
-from swarm.keyring import token
-from swarm.loop import Actor, KilledError
-from swarm.tampering import Tampering
-from swarm.wire import ActorTransport
-
 from feed.agent.agent import Agent, InForce
 from feed.agent.desk import Desk
 from feed.agent.http_link import HttpLink
@@ -23,6 +15,13 @@ from feed.agent.trust_store import TrustStore
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.units import SECOND_NS
+from swarm.carrying import SimulatedCarrier
+from swarm.context import Context
+from swarm.disk import FaultyDisk
+from swarm.keyring import token
+from swarm.loop import Actor, KilledError
+from swarm.tampering import Tampering
+from swarm.wire import ActorTransport
 
 
 class EndMachine:

@@ -6,11 +6,11 @@ import json
 import os
 
 import numpy as np
-from swarm.context import Context
-from swarm.end_machine import EndMachine
 
 from router_core.catalogue import SharingRule
 from router_core.vocabulary import Mode, TaskKind
+from swarm.context import Context
+from swarm.end_machine import EndMachine
 
 AGAIN = 0.15
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from router_core.network import Network
+from router_core.units import SECOND_NS
 from swarm.centre_machine import CentreMachine
 from swarm.context import Context
 from swarm.end_machine import EndMachine
 from swarm.stale import stale_network
 from swarm.strangers import Strangers
 from swarm.troubles import Kind, Trouble
-
-from router_core.network import Network
-from router_core.units import SECOND_NS
 
 Act = Callable[[], object]
 # A policy is put in force in some ten acts of the disk.

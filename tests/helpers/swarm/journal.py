@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from swarm.loop import SimulatedLoop
-
 from router_core.units import SECOND_NS
+from swarm.loop import SimulatedLoop
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,11 @@ from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
+
+from feed.agent.expiry import Layer
+from sim.faults import Fault, FaultKind
+from sim.replay import Lived as Run
+from strategies.brain import Event, TelemetryArrived
 from swarm.centre_machine import CentreMachine
 from swarm.context import Context
 from swarm.end_laws import EndLaws
@@ -18,11 +23,6 @@ from swarm.rest import Rest
 from swarm.run_laws import check_run
 from swarm.steering import Steering
 from swarm.telemetry_law import TelemetryLaw
-
-from feed.agent.expiry import Layer
-from sim.faults import Fault, FaultKind
-from sim.replay import Lived as Run
-from strategies.brain import Event, TelemetryArrived
 
 
 class Laws:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from swarm.troubles import Kind, Trouble
-
 from router_core.network import Network
 from router_core.vocabulary import NodeKind
 from sim.faults import Fault, FaultKind
+from swarm.troubles import Kind, Trouble
 
 IN_NETWORK = {Kind.NODE_CRASH, Kind.LINE_CUT, Kind.SLOW_LINE, Kind.POOL_EMPTY}
 

@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from swarm.centre_machine import CentreMachine
-from swarm.context import Context
-from swarm.network_faults import faults_of
-from swarm.steering import Steering
 
 from feed.clock import local_of
 from feed.live.recording import Recorded, read_recording
@@ -18,6 +14,10 @@ from sim.replay import Lived as Run
 from sim.replay import live
 from strategies.brain import Command, Event
 from strategies.registry import Preparation, make_brain
+from swarm.centre_machine import CentreMachine
+from swarm.context import Context
+from swarm.network_faults import faults_of
+from swarm.steering import Steering
 
 
 class Repeating:

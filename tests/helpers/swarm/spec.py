@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from swarm.scenes import Scene, scene
-from swarm.troubles import Kind, Trouble, drawn_kinds, drawn_troubles
 
 from feed.agent.agent import AgentSetting
 from feed.live.publication import PublicationSetting
@@ -16,6 +14,8 @@ from router_core.units import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS
 from sim.telemetry import TelemetryConfig
 from sim.world import WorldConfig
 from strategies.dynamic.setting import DynamicSetting
+from swarm.scenes import Scene, scene
+from swarm.troubles import Kind, Trouble, drawn_kinds, drawn_troubles
 
 
 @dataclass(frozen=True)

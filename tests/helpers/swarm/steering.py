@@ -10,12 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from swarm.context import Context
-from swarm.end_machine import EndMachine
-from swarm.keyring import MONITOR, token
-from swarm.troubles import Kind
-from swarm.weather import MONITORING
-from swarm.wire import Asked
 
 from exchange_router.rehearsed_plan import AgentsHandling, AgentsPlan, InForce
 from feed.clock import local_of, utc_of
@@ -33,6 +27,12 @@ from strategies.brain import (
 )
 from strategies.static.plan_in_time import PlanInTime
 from strategies.static.static_brain import borrowing_commands
+from swarm.context import Context
+from swarm.end_machine import EndMachine
+from swarm.keyring import MONITOR, token
+from swarm.troubles import Kind
+from swarm.weather import MONITORING
+from swarm.wire import Asked
 
 ABSURD: tuple[Any, ...] = (-1, -0.5, 1e300, 2**62, float("nan"), "many", None, [], 999_999.0)
 RETRIES = 3

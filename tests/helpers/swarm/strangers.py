@@ -6,6 +6,7 @@ import asyncio
 from urllib.parse import quote
 
 import httpx
+
 from swarm.context import Context
 from swarm.keyring import MONITOR, secret, token
 from swarm.wire import Asked

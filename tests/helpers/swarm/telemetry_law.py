@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from swarm.centre_machine import CentreMachine
-from swarm.context import Context
-from swarm.troubles import Kind
 
 from feed.live.recording import read_recording
 from strategies.brain import TelemetryArrived
+from swarm.centre_machine import CentreMachine
+from swarm.context import Context
+from swarm.troubles import Kind
 
 # With these the brain may be told less, or late; it is the guard's business.
 HARMLESS = {Kind.NODE_CRASH, Kind.LINE_CUT, Kind.SLOW_LINE, Kind.POOL_EMPTY, Kind.AGENT_KILLED, Kind.TOPOLOGY_STALE}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from swarm.loop import SimulatedLoop
-from swarm.troubles import Kind, Trouble
 
 from router_core.units import MS_NS
+from swarm.loop import SimulatedLoop
+from swarm.troubles import Kind, Trouble
 
 MONITORING = -1
 

@@ -13,12 +13,12 @@ from urllib.parse import unquote
 
 import httpx
 import numpy as np
-from swarm.loop import Actor, KilledError, SimulatedLoop
-from swarm.troubles import Kind
-from swarm.weather import Weather, slowly, usually
 
 from router_core.randomness import stream
 from router_core.units import SECOND_NS
+from swarm.loop import Actor, KilledError, SimulatedLoop
+from swarm.troubles import Kind
+from swarm.weather import Weather, slowly, usually
 
 App = Callable[[Any, Any, Any], Any]
 PATIENCE_S = 20.0

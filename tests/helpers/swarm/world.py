@@ -9,6 +9,11 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import numpy as np
+
+from feed.clock import instant_of
+from router_core.calendar import LOCAL_TIME
+from router_core.units import MINUTE_NS
+from sim.replay import DEFAULT_DATA_PLANE, live
 from swarm.carrying import SimulatedCarrier
 from swarm.centre_machine import CentreMachine
 from swarm.context import Context
@@ -25,11 +30,6 @@ from swarm.steering import Steering
 from swarm.tampering import Tampering
 from swarm.weather import Weather
 from swarm.wire import Wire
-
-from feed.clock import instant_of
-from router_core.calendar import LOCAL_TIME
-from router_core.units import MINUTE_NS
-from sim.replay import DEFAULT_DATA_PLANE, live
 
 # The feed is up for so long before the first exchange.
 BEFORE_NS = 2 * MINUTE_NS
