@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.catalogue import Catalogue
+from router_core.elementary import exp
 from router_core.randomness import stream
 from router_core.vocabulary import Level, SharingType
 from scenarios.catalogue_rows import catalogue_from
@@ -77,7 +78,7 @@ def _resources(
         names += [f"{unit.name}/resource-{serial + 1}" for serial in range(int(counts[index]))]
         owners += [index] * int(counts[index])
     drawn = len(names) - len(says.high_use)
-    weights = np.exp(says.resource_sigma * rng.standard_normal(drawn))
+    weights = exp(says.resource_sigma * rng.standard_normal(drawn))
     edges = np.cumsum([says.unconditional_share, says.conditional_share])
     sharing = np.searchsorted(edges, rng.random(drawn), side="right")
     kinds = {"unconditional": SharingType.UNCONDITIONAL, "conditional": SharingType.CONDITIONAL}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from router_core.background import Background
 from router_core.demand_model import DemandModel
+from router_core.elementary import exp
 from router_core.errors import BadInputError
 from router_core.network import NO_LIMIT, Network, Pool, frozen
 from router_core.network_builder import Credit, NetworkBuilder, Service
@@ -213,6 +214,6 @@ def _background(
         rows = slice(number * size, (number + 1) * size)
         profile[rows] = template.line_profile[kept_lines]
         draws = stream(model.variation.seed, f"composition/lines/{member.name}").standard_normal(size)
-        stray = np.where(profile[rows] == NO_PROFILE, 1.0, np.exp(model.variation.line_sigma * draws))
+        stray = np.where(profile[rows] == NO_PROFILE, 1.0, exp(model.variation.line_sigma * draws))
         scale[rows] = template.line_scale[kept_lines] * stray
     return Background(template.profiles, frozen(profile, np.int32), frozen(scale, np.float64))

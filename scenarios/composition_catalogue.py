@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.catalogue import NO_UNIT, Catalogue
+from router_core.elementary import exp
 from router_core.errors import BadInputError
 from router_core.network import frozen
 from router_core.platform import Platform
@@ -53,7 +54,7 @@ def compose_catalogue(model: CompositionModel, template: Platform) -> Catalogue:
     stray = np.ones(units.count)
     for number, member in enumerate(members):
         rng = stream(model.variation.seed, f"composition/units/{member.name}")
-        stray[units.member_rows(number)] = np.exp(model.variation.unit_sigma * rng.standard_normal(len(units.own)))
+        stray[units.member_rows(number)] = exp(model.variation.unit_sigma * rng.standard_normal(len(units.own)))
 
     nodes = _Copied(network.node_kind == NodeKind.EXTERNAL, len(members))
     node_unit = nodes.spread(book.node_unit)

@@ -9,6 +9,7 @@ import numpy as np
 
 from router_core.background import Background
 from router_core.catalogue import NO_UNIT
+from router_core.elementary import exp
 from router_core.errors import BadInputError
 from router_core.network import NO_POOL, Network, frozen
 from router_core.network_builder import NetworkBuilder, Service
@@ -262,7 +263,7 @@ def _background(model: LevelsModel, network: Network, line_level: list[tuple[int
     # The two directions of a line are loaded each in its own way: terminals mostly receive.
     per_line = np.repeat(np.array([index_of.get(key, NO_PROFILE) for key in line_level], dtype=np.int32), 2)
     draws = stream(says.seed, "background/line-scale").standard_normal(network.line_count)
-    scale = np.minimum(np.exp(says.scale_sigma * draws), says.scale_max)
+    scale = np.minimum(exp(says.scale_sigma * draws), says.scale_max)
     return Background(
         tuple(item.profile(f"{item.carrier}/{item.level}") for item in says.profiles),
         frozen(per_line, np.int32),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from router_core.elementary import exp
 from router_core.errors import BadInputError
 from router_core.randomness import stream
 from router_core.vocabulary import Level
@@ -43,7 +42,7 @@ def draw_units(model: LevelsModel, sites: list[Site]) -> list[UnitRow]:
     inner = _inner_positions(model)
     rows: list[UnitRow] = []
     for number, site in enumerate(sites):
-        noise = np.exp(says.sigma * rng.standard_normal(site.units))
+        noise = exp(says.sigma * rng.standard_normal(site.units))
         shared = number == 0
         for position in range(site.units):
             if shared and position == 0:

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from router_core.catalogue import NO_UNIT, Catalogue, SharingRule
 from router_core.demand_model import DemandType
+from router_core.elementary import exp
 from router_core.errors import BadInputError
 from router_core.network import Network
 from router_core.platform import Platform
@@ -206,7 +207,7 @@ def _type_flows(
         chosen.append(units[taken])
         mass.append(catalogue.unit_weight[provider] * catalogue.resource_weight[resource] * pull[taken])
     resource = np.repeat(resources, [len(units) for units in chosen]).astype(np.int32)
-    weight = np.concatenate(mass) * np.exp(random.normal(0.0, USE_SIGMA, len(resource)))
+    weight = np.concatenate(mass) * exp(random.normal(0.0, USE_SIGMA, len(resource)))
     source, target, permitted = draw_endpoints(platform, places, resource, np.concatenate(chosen), random)
     if not permitted.any():
         return None

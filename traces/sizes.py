@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from router_core.demand_model import SIZE_QUANTILES, SizeLaw
+from router_core.elementary import exp
 
 BYTES_MIN = 1
 
@@ -18,10 +19,10 @@ def unscaled_sizes(law: SizeLaw) -> NDArray[np.float64]:
     table is the law: what lies beyond the last middle, one in 131,072, is as large as that one.
     """
     rank = (np.arange(SIZE_QUANTILES) + 0.5) / SIZE_QUANTILES
-    sizes = law.median_bytes * np.exp(law.sigma * ndtri(rank))
+    sizes = law.median_bytes * exp(law.sigma * ndtri(rank))
     tail = rank > 1 - law.tail_share
     if tail.any():
-        start = law.median_bytes * np.exp(law.sigma * ndtri(1 - law.tail_share))
+        start = law.median_bytes * exp(law.sigma * ndtri(1 - law.tail_share))
         sizes[tail] = start * (law.tail_share / (1 - rank[tail])) ** (1 / law.tail_alpha)
     return np.asarray(sizes)
 

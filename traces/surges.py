@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router_core.calendar import LOCAL_TIME, day_of
+from router_core.elementary import exp
 from router_core.errors import BadInputError
 
 SIZE_MAX: Final = 1_000.0
@@ -143,11 +144,11 @@ def surge_shape(spec: SurgeSpec) -> tuple[datetime, NDArray[np.float64]]:
     moment = spec.moment
     if spec.kind == SurgeKind.DEADLINE:
         left = np.arange(DEADLINE_RAMP)[::-1]
-        return moment - timedelta(minutes=DEADLINE_RAMP), np.exp(-left / DEADLINE_SCALE)
+        return moment - timedelta(minutes=DEADLINE_RAMP), exp(-left / DEADLINE_SCALE)
     if spec.kind == SurgeKind.ENROLMENT:
         return moment, np.ones(ENROLMENT_PLATEAU)
     if spec.kind == SurgeKind.EMERGENCY:
-        return moment, np.exp(-np.arange(EMERGENCY_LENGTH) / EMERGENCY_SCALE)
+        return moment, exp(-np.arange(EMERGENCY_LENGTH) / EMERGENCY_SCALE)
     days: list[NDArray[np.bool_]] = []
     worked = 0
     skip = moment.hour * 60 + moment.minute
