@@ -135,7 +135,8 @@ soak-feed: $(VENV)/.dev-installed
 
 # Every parser, docs/fuzzing.md; exit code 1 if any input makes one crash, hang or grow.
 soak-fuzz: $(VENV)/.dev-installed
-	$(BIN)/python tests/fuzz/soak.py --inputs $(FUZZ_INPUTS) --seed $(SEED) --processes $(FUZZ_PROCESSES) --targets "$(FUZZ_TARGETS)"
+	$(BIN)/python tests/fuzz/soak.py --inputs $(FUZZ_INPUTS) --seed $(SEED) --processes $(FUZZ_PROCESSES) \
+	    $(if $(FUZZ_TARGETS),--targets $(FUZZ_TARGETS))
 
 # The numba kernels once more with bounds checks, compiled apart from the usual cache; and the Cython extensions, built
 # apart, under gcc's sanitizers.

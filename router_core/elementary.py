@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 _LOG2_E: Final = float.fromhex("0x1.71547652b82fep+0")
 # ln 2 in two parts; the first has 20 zeros at its end, so that its product with a whole exponent is exact (fdlibm).
@@ -35,7 +35,7 @@ _TERMS: Final = tuple(
 )
 
 
-def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def exp(x: ArrayLike) -> NDArray[np.float64]:
     """Return e to the power of each entry, within 1 unit in the last place, the same bits everywhere.
 
     Only additions, multiplications, roundings and shifts of the exponent are used, each of which IEEE 754 defines to
@@ -43,7 +43,7 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    x : float64, any shape
+    x : array-like of float64, any shape
         -700..700: the result is then a normal number.
 
     Raises
@@ -51,11 +51,11 @@ def exp(x: NDArray[np.float64]) -> NDArray[np.float64]:
     ValueError
         If an entry is beyond or not a number.
     """
-    x = np.asarray(x, dtype=np.float64)
-    if not (np.abs(x) <= 700.0).all():
+    power = np.asarray(x, dtype=np.float64)
+    if not (np.abs(power) <= 700.0).all():
         raise ValueError("exponents must lie in -700..700")
-    times = np.rint(x * _LOG2_E)
-    rest = (x - times * _LN2_HIGH) - times * _LN2_LOW
+    times = np.rint(power * _LOG2_E)
+    rest = (power - times * _LN2_HIGH) - times * _LN2_LOW
     series = np.zeros_like(rest)
     for term in _TERMS:
         series = (series + term) * rest

@@ -17,6 +17,8 @@ from fuzzing.guided import has_guide, work
 from fuzzing.shared import Page
 from fuzzing.soaking import Soak, table
 from fuzzing.table import NAMES
+from soak_figures import keep_figures
+from soak_words import a_count, a_seed, some_of
 
 NIGHT = 100_000_000
 
@@ -28,13 +30,13 @@ def main(arguments: list[str]) -> int:
         work(name, float(seconds), int(seed), Page(Path(page)), guide=guide == "1")
         return 0
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--inputs", type=int, default=NIGHT)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--targets", default="", help="comma-separated; all if left out")
+    parser.add_argument("--inputs", type=a_count, default=NIGHT)
+    parser.add_argument("--seed", type=a_seed, default=1)
+    parser.add_argument("--processes", type=a_count, default=2)
+    parser.add_argument("--targets", type=some_of(NAMES, "target"), default=(), help="comma-separated; all if left out")
     parser.add_argument("--plain", action="store_true", help="without coverage guidance")
     asked = parser.parse_args(arguments)
-    names = asked.targets.split(",") if asked.targets else list(NAMES)
+    names = list(asked.targets or NAMES)
     guide = has_guide() and not asked.plain
     how = (
         "guided by coverage"
@@ -58,6 +60,7 @@ def main(arguments: list[str]) -> int:
     took_s = time.monotonic() - began_s
     per_hour = soak.given / took_s * 3_600
     print(table(soak.sums))
+    keep_figures("fuzz", {"inputs": soak.given, "inputs_an_hour": round(per_hour), "found": soak.found})
     print(
         f"{soak.given:,} inputs in {took_s:,.0f} s, {per_hour / 1e6:.2f} M an hour; {NIGHT / 1e6:.0f} M would take "
         f"{NIGHT / per_hour:.1f} h at this rate; found: {soak.found}"

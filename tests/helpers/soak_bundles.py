@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import soak_words
 from bad_packages import KINDS, checks
 from soak_figures import keep_figures, per_hour
 
@@ -50,8 +51,8 @@ def block(seed: int) -> tuple[int, dict[str, int], str | None]:
 def main() -> int:
     """Read the words, and try them all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--bundles", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=soak_words.a_seed, default=1)
+    parser.add_argument("--bundles", type=soak_words.a_count, default=1_000_000)
     words = parser.parse_args()
     began, tried = time.monotonic(), 0
     refusals: Counter[str] = Counter()

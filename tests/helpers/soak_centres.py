@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import soak_words
 from loss_laws import Verdict, judged, told
 from lost_centres import busy_moment, double_losses, quick_brain, single_losses
 from soak_figures import keep_figures, per_hour, rate
@@ -22,6 +23,7 @@ from sim.studies.case import BrainChoice
 from sim.studies.survival.elements import Failure
 from sim.studies.survival.trial import Moment
 from sim.workers import open_workers
+from strategies.registry import BRAINS, PREPARED_BRAINS
 
 A_BLOCK = 70
 WORST = 10
@@ -85,11 +87,13 @@ def named(text: str) -> Failure:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and soak."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1, help="of the morning's exchanges and of the world")
-    parser.add_argument("--from", dest="first", type=int, default=0, help="number of the first pair")
-    parser.add_argument("--pairs", type=int, default=None, help="how many pairs (default: all from the first one on)")
+    parser.add_argument("--seed", type=soak_words.a_seed, default=1, help="of the morning's exchanges and of the world")
+    parser.add_argument("--from", dest="first", type=soak_words.a_seed, default=0, help="number of the first pair")
+    parser.add_argument(
+        "--pairs", type=soak_words.a_count, default=None, help="how many pairs (default: all from the first one on)"
+    )
     parser.add_argument("--lost", default="", help="this loss alone, as in province+jiujiang")
-    parser.add_argument("--brain", default="static")
+    parser.add_argument("--brain", default="static", choices=sorted({*BRAINS, *PREPARED_BRAINS}))
     parser.add_argument(
         "--prepared", type=Path, default=None, help="a file of `brain fit` (default: learnt in a minute)"
     )

@@ -19,6 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
+import soak_words
 from compare_planes import PlaneFactory, compare, difference, drive
 from drawn_worlds import drawn_world, kind_of
 from faulty_planes import FAULTY
@@ -159,10 +160,10 @@ def _told_dead(notes: Path, name: str, *, tables: bool) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and soak."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1, help="first seed")
-    parser.add_argument("--worlds", type=int, default=10_000, help="how many seeds")
+    parser.add_argument("--seed", type=soak_words.a_seed, default=1, help="first seed")
+    parser.add_argument("--worlds", type=soak_words.a_count, default=10_000, help="how many seeds")
     parser.add_argument("--plane", default="compiled", choices=["compiled", "reference", *FAULTY])
-    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--processes", type=soak_words.a_count, default=2)
     parser.add_argument("--tables", action="store_true", help="look plans up in route tables too")
     parser.add_argument("--figures", default="", help="keep figures under this name in build/soak")
     asked = parser.parse_args(arguments)

@@ -17,6 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import soak_words
 from soak_figures import keep_figures, per_hour, rate
 
 from sim.replay import DATA_PLANES, live
@@ -51,8 +52,8 @@ def difference(case: Case) -> str | None:
 def main() -> int:
     """Live many."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--worlds", type=int, default=200)
+    parser.add_argument("--seed", type=soak_words.a_seed, default=1)
+    parser.add_argument("--worlds", type=soak_words.a_count, default=200)
     parser.add_argument("--figures", default="engine-worlds", help="name of what is left in build/soak")
     words = parser.parse_args()
     began = time.monotonic()

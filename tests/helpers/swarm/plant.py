@@ -20,6 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import soak_words
 from soak_figures import keep_figures
 
 from swarm.judging import Case, cases_of_tests, life
@@ -78,9 +79,9 @@ def hunt(seed: int, worlds: int, bug: str) -> Hunted:
 def main() -> int:
     """Hunt them all."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--worlds", type=int, default=200, help="after so many a bug counts as missed")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--seed", type=soak_words.a_seed, default=1)
+    parser.add_argument("--worlds", type=soak_words.a_count, default=200, help="after so many a bug counts as missed")
+    parser.add_argument("--jobs", type=soak_words.a_count, default=os.cpu_count() or 1)
     parser.add_argument("--bug", action="append", choices=[one.name for one in PLANTED])
     words = parser.parse_args()
     names = words.bug or [one.name for one in PLANTED]

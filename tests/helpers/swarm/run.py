@@ -15,10 +15,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import soak_words
 from soak_figures import keep_figures, per_hour, rate
 
 from swarm.judging import Case, cases, judged, life, quietly, shrunk, told, verdicts
@@ -30,9 +32,15 @@ TOLD_EVERY = 100
 
 def main() -> int:
     """Read the words, and do what they say."""
-    words = _parser().parse_args()
+    parser = _parser()
+    words = parser.parse_args()
     if words.worlds is None:
-        return _one(_case(words))
+        case = _case(words)
+        drawn = len(replace(case, only=None).spec().troubles)
+        beyond = [number for number in case.only or () if number >= drawn]
+        if beyond:
+            parser.error(f"argument --only: must be below the number of this world's troubles, {drawn}; got {beyond}")
+        return _one(case)
     return _many(words.seed, words.worlds, words.jobs, words.figures)
 
 
@@ -42,27 +50,26 @@ def case_of(words: Sequence[str]) -> Case:
 
 
 def _case(words: argparse.Namespace) -> Case:
-    return Case(words.seed, words.kinds, words.only, not words.no_tasks)
+    kinds = None if words.kinds is None else tuple(Kind(name) for name in words.kinds)
+    return Case(words.seed, kinds, words.only, not words.no_tasks)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--worlds", type=int, help="so many worlds from the seed on; without it that one alone")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--kinds", type=_kinds, help="kinds of trouble, by commas; 'none' for none")
-    parser.add_argument("--only", type=_numbers, help="numbers of the troubles that are left, by commas")
+    parser.add_argument("--seed", type=soak_words.a_seed, default=1)
+    parser.add_argument(
+        "--worlds", type=soak_words.a_count, help="so many worlds from the seed on; without it that one alone"
+    )
+    parser.add_argument("--jobs", type=soak_words.a_count, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--kinds",
+        type=soak_words.some_of(list(Kind), "kind of trouble"),
+        help="kinds of trouble, by commas; 'none' for none",
+    )
+    parser.add_argument("--only", type=soak_words.numbers, help="numbers of the troubles that are left, by commas")
     parser.add_argument("--no-tasks", action="store_true")
     parser.add_argument("--figures", default="worlds", help="name of what is left in build/soak")
     return parser
-
-
-def _kinds(text: str) -> tuple[Kind, ...]:
-    return () if text == "none" else tuple(Kind(one) for one in text.split(","))
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return () if text == "none" else tuple(int(one) for one in text.split(","))
 
 
 def _one(case: Case) -> int:
