@@ -23,6 +23,8 @@ BENCH_ARGS ?=
 GATES_ARGS ?=
 TREND ?= build/trend/history.jsonl
 TEST_ARGS ?=
+# Processes that share the tests; 0 is this one alone, as a debugger wants it.
+TEST_JOBS ?= auto
 
 # The peers bring several OpenMP libraries into one process; glibc's reserve of thread-local room does not do for all.
 export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
@@ -32,7 +34,7 @@ export GLIBC_TUNABLES := glibc.rtld.optional_static_tls=65536
 
 help:
 	@echo "make run     learn from three weeks of the province, plan the next, replay a day with a surge under five brains"
-	@echo "make test    run the tests"
+	@echo "make test    run the tests, in TEST_JOBS (auto) processes; TEST_ARGS goes to pytest"
 	@echo "make soak    all that soaks, one after the other; a part that fails does not keep the others from running"
 	@echo "make soak-worlds   WORLDS (20000) simulated worlds that fail, from SEED on, each lived twice; docs/worlds.md"
 	@echo "make soak-planted   bugs planted one by one, each hunted in up to PLANTED_WORLDS (200) worlds"
@@ -94,7 +96,7 @@ run: $(VENV)/.run-installed
 	@echo "reports: build/run/report.html, and what was learnt: build/brain.html"
 
 test: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --maxprocesses 8 --dist loadfile $(TEST_ARGS)
 
 SOAKS := soak-bundles soak-planted soak-centres soak-planes soak-sanitized soak-worlds soak-feed soak-fuzz
 
