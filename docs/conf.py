@@ -54,5 +54,7 @@ html_show_copyright = False
 html_last_updated_fmt = None
 html_search_language = "en-zh"
 html_theme_options = {"top_of_page_buttons": [], "footer_icons": []}
+# A block that names no language is what one types, or what is printed.
+highlight_language = "text"
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"
