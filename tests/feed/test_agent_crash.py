@@ -74,15 +74,18 @@ def test_killed_at_any_instant(tmp_path, seed):
     etags = dict(bundles.values())
     draw = stream(seed, "kills")
     agent(tmp_path, FakeServer(), SetClock(NOW_NS))  # warm
-    acked, first = 0, 1
-    for number in range(KILLS // 2):
+    acked, first, number = 0, 1, 0
+    # A busy machine needs more of them, or longer ones, to get as far.
+    while number < KILLS // 2 or min(acked, first) <= 10:
+        number += 1
+        assert number <= 20 * KILLS, "the agents get on with their work"
         child = os.fork()
         if child == 0:
             try:
                 work(tmp_path, bundles, first, number)
             finally:
                 os._exit(3)
-        time.sleep(float(draw.uniform(0.005, 0.08)))
+        time.sleep(float(draw.uniform(0.005, 0.08)) * max(1.0, 2 * number / KILLS))
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL, "it worked until it was killed"
 
@@ -104,8 +107,6 @@ def test_killed_at_any_instant(tmp_path, seed):
             acked = max([one["epoch"] for one in told], default=0)
             first = active.epoch + 1
         state.close()
-    assert first > 10, "the agents got on with their work"
-    assert acked > 10
     _no_task_lost_or_twice(tmp_path)
 
 

@@ -17,6 +17,7 @@ import pytest
 from feed_hosts import KILLED, REFUSED, maker, unmakeable
 from learnt_toy import toy
 from own_loop import run_apart
+from waiting import wait_until
 
 from feed.clock import SetClock
 from feed.live.conductor import Conductor
@@ -35,13 +36,6 @@ def is_running(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().split(") ")[1][0] != "Z"
     except FileNotFoundError:
         return False
-
-
-def wait_until(told, seconds: float = 30.0) -> None:
-    ends = time.monotonic() + seconds
-    while not told():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
 
 
 def test_it_works_elsewhere_and_ends_when_it_is_closed(tmp_path) -> None:

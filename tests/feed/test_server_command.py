@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from feed_signing import signer, trust_of
+from waiting import wait_until
 
 from exchange_router.main import status
 from feed.signing.trust import write_trust
@@ -48,10 +49,10 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path) -> None:
             )
         )
         poll.start()
-        time.sleep(0.3)
+        wait_until(lambda: "long_polls 1.0" in httpx.get(f"{url}/metrics").text)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
-        poll.join(5)
+        _, errors = process.communicate(timeout=60)
+        poll.join(60)
     assert codes == [404]
     assert "Traceback" not in errors
     assert process.returncode in (0, -signal.SIGTERM)

@@ -102,7 +102,7 @@ def test_language_switch_changes_every_text_and_back(page: Page) -> None:
     after = page.locator("[data-text]").all_text_contents()
     assert all(CHINESE.search(text) for text in after if text)
     assert [text for text, old in zip(after, before, strict=True) if text == old] == []
-    assert page.locator("#chart-map").get_attribute("aria-label", timeout=1000)
+    assert page.locator("#chart-map").get_attribute("aria-label")
     assert CHINESE.search(page.locator("#chart-map").get_attribute("aria-label") or "")
     assert "undefined" not in page.locator("body").inner_text()
     # Every centre's label ends alike, which a map of centres need not repeat.
