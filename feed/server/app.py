@@ -214,12 +214,12 @@ def _look_routes(api: FastAPI, service: FeedService) -> None:
     async def stations(request: Request, wait_s: WaitS = 0.0, if_none_match: Have = None) -> Response:
         _allowed(request, Act.LOOK)
         have = tag_of(if_none_match or "")
-        etag = await service.down_for(have, min(wait_s, service.setting.wait_s_max))
+        etag = await service.down.other_than(have, min(wait_s, service.setting.wait_s_max))
         headers = {"etag": f'"{etag}"'}
         if etag == have:
             return Response(status_code=304, headers=headers)
         names = service.network.station_name
-        return JSONResponse({"down": [names[station] for station in service.down.nonzero()[0]]}, headers=headers)
+        return JSONResponse({"down": [names[station] for station in service.down.now.nonzero()[0]]}, headers=headers)
 
     @api.get("/v1/route", summary="Route of an exchange", response_model=dict[str, Any])
     async def route(

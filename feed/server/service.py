@@ -13,12 +13,8 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
 
 from feed.bundle.archive import Limits, opened, pack, unpack
 from feed.bundle.bundle import Bundle
@@ -26,12 +22,11 @@ from feed.bundle.manifest import check_signature, etag_of
 from feed.bundle.parsed import KnownDocuments
 from feed.clock import Clock, utc_of
 from feed.disk import SYSTEM_DISK, Disk
-from feed.live.samples import StationSamples
-from feed.live.station_states import StationStates
 from feed.refusals import Refusal, RefusedBundleError
 from feed.server import errors, rollout
 from feed.server.auth import Identity, Role
 from feed.server.bell import Bell
+from feed.server.down_stations import DownStations
 from feed.server.metrics_out import ServerMetrics
 from feed.server.reports import AcceptedRows, Names, RawStations, StatusReport, TelemetrySink, Usable
 from feed.server.rollout import Rollout
@@ -42,17 +37,14 @@ from feed.server.store import Answer, FeedStore, Result, StoredBundle
 from feed.server.vetting import check_epoch, check_fit
 from feed.server.writer import Act, Writer, Writing
 from feed.signing.trust import Trust
-from router_core.errors import BadInputError
 from router_core.network import Network
-from router_core.units import MINUTE_NS, SECOND_NS
+from router_core.units import SECOND_NS
 
 _ResultT = TypeVar("_ResultT")
 
 LOG: Final = logging.getLogger("exchange_router.server")
 TICK_S: Final = 1.0
 BUNDLES_IN_MEMORY: Final = 4
-# What is observed later than that is of a clock that is wrong.
-AHEAD_NS: Final = MINUTE_NS
 ETAG: Final = re.compile(r"([1-9][0-9]{0,15})-[0-9a-f]{16}")
 
 
@@ -150,15 +142,13 @@ class FeedService:
         self.names = Names(network)
         self.metrics = ServerMetrics(network.station_name, clock.now_ns)
         self.changed = Bell()
-        self.down_changed = Bell()
         self._trust = trust
         self._sink = sink
         self._republisher = republisher
         self._limits = Limits(bundle_bytes_max=self.setting.bundle_bytes_max)
         # Its keys never change: the writer's thread looks at it too.
         self._seen: dict[str, int | None] = dict.fromkeys(self.names.scopes)
-        self._down = np.zeros(network.station_count, dtype=np.bool_)
-        self._states = StationStates(network.station_count)
+        self.down = DownStations(network.station_count, clock, self.metrics)
         self._routes = RouteBook(network)
         self._store = FeedStore(folder, clock, disk)
         try:
@@ -180,17 +170,12 @@ class FeedService:
         """How far the rollout has come."""
         return self._writer.state
 
-    @property
-    def down(self) -> NDArray[np.bool_]:
-        """Stations known to be down, (S,)."""
-        return self._down
-
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Within this block clients can wait for changes, and rollouts go on by the clock."""
         loop = asyncio.get_running_loop()
-        for bell in (self.changed, self.down_changed):
-            bell.hang(loop)
+        self.changed.hang(loop)
+        self.down.hang(loop)
         self.stopping = False
         ticks = asyncio.create_task(self._tick())
         try:
@@ -204,8 +189,8 @@ class FeedService:
     def release(self) -> None:
         """Let everybody go who waits: the server stops."""
         self.stopping = True
-        for bell in (self.changed, self.down_changed):
-            bell.ring()
+        self.changed.ring()
+        self.down.release()
 
     def close(self) -> None:
         """Keep what was submitted, and let another server have the state folder."""
@@ -496,7 +481,7 @@ class FeedService:
         usable = self.names.usable(raw, accepted, scope)
         if usable.stations is not None:
             self.metrics.stations.take(usable.stations)
-            self._note_states(usable.stations)
+            self.down.take(usable.stations)
             if self._sink is not None:
                 self._sink.stations(usable.stations)
         if usable.accepted is not None and self._sink is not None:
@@ -505,38 +490,6 @@ class FeedService:
         for result, count in (*counts, ("repeated", usable.repeated)):
             self.metrics.telemetry_rows.labels(result).inc(count)
         return usable
-
-    def _note_states(self, samples: StationSamples) -> None:
-        """Let front-ends know what stopped and what returned, whether a centre works here or not."""
-        # A clock that is ahead would have the last word until its time comes.
-        if 0 < samples.observed_ns <= self.clock.now_ns() + AHEAD_NS:
-            changed, _ = self._states.take(samples.observed_ns, samples.station, samples.up)
-            if len(changed):
-                self.set_down(~self._states.up)
-
-    def set_down(self, down: NDArray[np.bool_]) -> None:
-        """Say which stations are known to be down, bool (S,); from any thread."""
-        if down.dtype != np.bool_ or down.shape != self._down.shape:
-            raise BadInputError("down", f"must be bool of shape {self._down.shape}", f"{down.dtype} {down.shape}")
-        if not np.array_equal(down, self._down):
-            self._down = down.copy()
-            self.metrics.stations_down.set(int(down.sum()))
-            self.down_changed.ring()
-
-    def down_etag(self) -> str:
-        """Return a name of what is down now: equal sets have equal names."""
-        return sha256(np.packbits(self._down).tobytes()).hexdigest()[:16]
-
-    async def down_for(self, have: str | None, wait_s: float) -> str:
-        """Return the name of what is down, as soon as it is not `have`, or after a time [s]."""
-        deadline = asyncio.get_running_loop().time() + wait_s
-        while True:
-            rung = self.down_changed.waits()
-            etag, left_s = self.down_etag(), deadline - asyncio.get_running_loop().time()
-            if etag != have or left_s <= 0 or self.stopping:
-                return etag
-            with self.metrics.waiters.track_inprogress():
-                await rung.within(left_s)
 
     async def route(self, source: str, target: str, exchange: int, attempt: int) -> tuple[RouteAnswer, StoredBundle]:
         """Return the route of an exchange by the policy that its source is to have.
@@ -551,7 +504,7 @@ class FeedService:
         if stored is None:
             raise errors.no_policy(source)
         parsed = await asyncio.to_thread(self._shelf.parsed, stored.epoch, source)
-        found = self._routes.answer(parsed, ends[0], ends[1], exchange, attempt, self.clock.now_ns(), self._down)
+        found = self._routes.answer(parsed, ends[0], ends[1], exchange, attempt, self.clock.now_ns(), self.down.now)
         if found is None:
             raise errors.no_route(source, target)
         return found, stored

@@ -427,7 +427,7 @@ def test_routes_are_those_of_the_documents_and_leave_out_what_is_down(tmp_path: 
             down = np.zeros(network.station_count, dtype=np.bool_)
             hit = next(iter(ways))[1]
             down[network.station_name.index(hit)] = True
-            service.set_down(down)
+            service.down.set(down)
             answer = await client.get("/v1/route", params=query, headers=as_role("reader"))
             single = len(network.homes[network.node_index[FIRST]]) == 1
             assert (hit in answer.json()["stations"]) == single
@@ -485,7 +485,7 @@ def test_stations_that_are_down_by_etag_and_by_long_poll(tmp_path: Path) -> None
             await asyncio.sleep(0.05)
             down = np.zeros(network.station_count, dtype=np.bool_)
             down[[3, 5]] = True
-            service.set_down(down)
+            service.down.set(down)
             answer = await asyncio.wait_for(waiting, 5)
             assert answer.json() == {"down": [network.station_name[3], network.station_name[5]]}
 

@@ -243,10 +243,10 @@ def _polls_too_often(real: Any) -> Any:
 def _forgets_down(real: Any) -> Any:
     """Front-ends are told what stopped, and not that it came back."""
 
-    def set_down(self: Any, down: Any) -> None:
-        real(self, down | self._down)
+    def put(self: Any, down: Any) -> None:
+        real(self, down | self.now)
 
-    return set_down
+    return put
 
 
 PLANTED: tuple[Planted, ...] = (
@@ -307,7 +307,7 @@ PLANTED: tuple[Planted, ...] = (
     Planted("anybodys-policy", "an agent is given another's policy", "feed.server.auth:Identity.may", _anybodys_policy),
     Planted("polls-too-often", "an agent asks every second", "feed.agent.agent:Agent._fetch", _polls_too_often),
     Planted(
-        "forgets-return", "what came back stays shunned", "feed.server.service:FeedService.set_down", _forgets_down
+        "forgets-return", "what came back stays shunned", "feed.server.down_stations:DownStations.set", _forgets_down
     ),
     Planted(
         "ties",
