@@ -16,8 +16,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from fuzzing import paths  # noqa: F401 - it lets the rest be found
-from fuzzing.driving import WARM_UP_S, kept, quiet
-from fuzzing.guard import attempt, watchdog
+from fuzzing.driving import WARM_UP_S, kept, watched
+from fuzzing.guard import attempt
 from fuzzing.paths import BUILD, CORPUS, ROOT
 from fuzzing.table import NAMES, target_of
 from fuzzing.target import Target
@@ -63,7 +63,6 @@ def smallest(target: Target, candidates: list[bytes]) -> list[bytes]:
     reached: set[Arc] = set()
     chosen: list[bytes] = []
     for data in target.seeds():
-        attempt(target, data, WARM_UP_S)
         reached |= arcs(target, data)
     until_s = time.monotonic() + SECONDS_MAX
     for data in sorted(set(candidates), key=lambda one: (len(one), one)):
@@ -82,9 +81,9 @@ def smallest(target: Target, candidates: list[bytes]) -> list[bytes]:
 
 def main(names: list[str]) -> int:
     """Keep, and say how much; the names of files that were given by hand stay."""
-    with quiet(), watchdog():
-        for name in names or list(NAMES):
-            target = target_of(name)
+    for name in names or list(NAMES):
+        target = target_of(name)
+        with watched(target):
             held = kept(CORPUS, name)
             found = [path.read_bytes() for path in sorted((BUILD / "corpus" / name).glob("*"))]
             named = {data: file for file, data in held if not _is_digest(file)}

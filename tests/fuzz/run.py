@@ -11,8 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from fuzzing import paths  # noqa: F401 - it lets the rest be found
-from fuzzing.driving import WARM_UP_S, quiet, told
-from fuzzing.guard import attempt, watchdog
+from fuzzing.driving import told, watched
+from fuzzing.guard import attempt
 from fuzzing.table import NAMES, target_of
 
 
@@ -28,9 +28,7 @@ def main(arguments: list[str]) -> int:
         return 2
     target = target_of(name)
     failed = False
-    with quiet(), watchdog():
-        for data in target.seeds():
-            attempt(target, data, WARM_UP_S)
+    with watched(target):
         for file in files:
             taken, finding = attempt(target, Path(file).read_bytes())
             failed |= finding is not None

@@ -6,7 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,6 +119,42 @@ def test_a_hang_cannot_be_swallowed_by_a_parser_that_catches_everything() -> Non
     with watchdog():
         _, finding = attempt(planted(deaf), b"abcdef", 0.05)
     assert finding is not None
+
+
+class Lingers:
+    """Takes its time where nothing can be raised out of."""
+
+    def __init__(self, seconds: float) -> None:
+        self.until_s = time.process_time() + seconds
+
+    def __del__(self) -> None:
+        while time.process_time() < self.until_s:
+            pass
+
+
+@pytest.mark.parametrize("then", [endless, len], ids=["goes on", "ends"])
+def test_a_hang_in_a_finaliser_is_told_once_and_leaves_no_word_behind(then: Callable[[bytes], object]) -> None:
+    def late(data: bytes) -> None:
+        Lingers(0.5)
+        then(data)
+
+    with watchdog():
+        _, finding = attempt(planted(late), b"abcdef", 0.05)
+        assert finding is not None
+        assert finding.kind == "hang"
+        assert attempt(planted(len), b"abcdef", 0.05) == (True, None), "and the next input has a time of its own"
+
+
+def test_what_is_slow_only_once_is_no_hang() -> None:
+    """The first input may load a library; it is not the input that is slow."""
+    slow = [endless]
+
+    def loads(data: bytes) -> int:
+        return (slow.pop() if slow else len)(data)
+
+    with watchdog():
+        assert attempt(planted(loads), b"abcdef", 0.05) == (True, None)
+    assert not slow
 
 
 @pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the system cannot forget a peak of memory")

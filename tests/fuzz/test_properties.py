@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from fuzzing import paths  # noqa: F401 - it lets the rest be found
-from fuzzing.driving import quiet
+from fuzzing.driving import quiet, watched
 from fuzzing.guard import attempt, watchdog
 from fuzzing.table import target_of
 from fuzzing.texts import toml_of
@@ -52,10 +52,8 @@ def holds(name: str, data: bytes) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm() -> None:
-    for name in ("setting", "faults", "telemetry", "status", "bundle-document", "trust"):
-        target = target_of(name)
-        for data in target.seeds():
-            attempt(target, data, 120.0)
+    with watched(*map(target_of, ("setting", "faults", "telemetry", "status", "bundle-document", "trust"))):
+        pass
 
 
 def mixed(seed: dict, drawn: dict) -> dict:

@@ -61,12 +61,23 @@ def quiet() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def watched(*targets: Target) -> Iterator[None]:
+    """Within this block what hangs or takes all memory is told; what the targets pay once is paid before."""
+    with quiet(), watchdog():
+        for target in targets:
+            for data in target.seeds():
+                attempt(target, data, WARM_UP_S)
+        forget_peak()
+        yield
+
+
 def known_inputs(target: Target) -> Driven:
     """Give a target its seeds, its corpus and all that ever broke it."""
     driven = Driven()
-    with quiet(), watchdog():
+    with watched(target):
         for data in target.seeds():
-            driven.add(*attempt(target, data, WARM_UP_S))
+            driven.add(*attempt(target, data))
         for folder in (CORPUS, CRASHES):
             for _, data in kept(folder, target.name):
                 driven.add(*attempt(target, data))
@@ -77,8 +88,7 @@ def drive(target: Target, inputs: int, seed: int, parts: Sequence[bytes] | None 
     """Give a target so many changed inputs; input k of a seed is always the same one."""
     driven = Driven()
     parts = material(target) if parts is None else parts
-    forget_peak()
-    with quiet(), watchdog():
+    with watched(target):
         for number in range(inputs):
             driven.add(*attempt(target, drawn(target, parts, seed, number)))
     return driven

@@ -16,8 +16,8 @@ from random import Random
 from types import ModuleType
 from typing import Any, Final
 
-from fuzzing.driving import Driven, drawn, material, quiet, told
-from fuzzing.guard import attempt, forget_peak, watchdog
+from fuzzing.driving import Driven, drawn, material, told, watched
+from fuzzing.guard import attempt, forget_peak
 from fuzzing.paths import BUILD
 from fuzzing.shared import BYTES_MAX, Page
 from fuzzing.table import NAMES, ROOMS, target_of
@@ -58,11 +58,8 @@ def work(name: str, seconds: float, seed: int, page: Page, *, guide: bool) -> No
     target = target_of(name)
     driven = Driven()
     parts = material(target)
-    with quiet(), watchdog():
-        for data in parts:
-            attempt(target, data, 120.0)
+    with watched(target):
         _bound_memory()
-        forget_peak()
         run = _Run(target, driven, page, time.monotonic() + seconds)
         if guide:
             _guided(run, parts, seed, seconds)
