@@ -41,16 +41,10 @@ NEWTON, TRIALS = 8, 60
 TINY = 1e-300
 # What is left of a sum after subtracting nearly all of it is rounding below this part.
 CANCELLED = 1e-9
-# A shift is good enough when it brings two prices this much nearer to each other, in logarithms, and does not leave the
-# path that gains dearer than the other by more than the second figure.
-NEAR = 0.25
-OVERSHOOT = 0.1
-# Keeps logarithms and quotients of prices finite where they vanish.
-TINY = 1e-300
-# What is left of a sum after subtracting nearly all of it is rounding below this part.
-CANCELLED = 1e-9
-# A shift is good enough when it halves the ratio of two prices or brings it this near to one, in logarithms.
+# A shift is good enough when it leaves this part of the distance between two prices, in logarithms, and does not leave
+# the path that gains dearer than the other by more than the second figure.
 NEAR = 0.1
+OVERSHOOT = 0.1
 
 
 @njit(cache=True)
