@@ -551,4 +551,5 @@ class Agent:
         if self._desk is not None:
             due.append(now_ns + self._setting.tasks_ns)
             due += [one for one in (self._desk.next_due_ns(),) if one is not None]
-        return max(min(due) - now_ns, 0)
+        # To tell the server may have taken its time; what fell due meanwhile is due now.
+        return max(min(due) - max(self._clock.now_ns(), now_ns), 0)

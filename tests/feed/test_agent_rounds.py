@@ -171,6 +171,27 @@ def test_slots_change_by_the_clock_without_the_server(tmp_path):
     assert one.step() <= HOUR_NS
 
 
+def test_what_takes_its_time_does_not_let_an_agent_sleep_into_the_next_slot(tmp_path):
+    """The time that telling the server takes is no longer there to be slept."""
+
+    class SlowToHear(FakeServer):
+        def report(self, *words):
+            clock.advance(20 * SECOND_NS)
+            return super().report(*words)
+
+    clock = SetClock(NOW_NS)
+    server = SlowToHear()
+    one = agent(tmp_path, server, clock, setting=AgentSetting(stations_ns=HOUR_NS, poll_ns=HOUR_NS))
+    server.publish(bundle(1))
+    clock.advance(HOUR_NS - NOW_NS % HOUR_NS - 30 * SECOND_NS)
+    pause_ns = one.step()
+    assert server.told, "that the policy was applied"
+    assert clock.now_ns() + pause_ns == NOW_NS - NOW_NS % HOUR_NS + HOUR_NS
+    server.publish(bundle(2))
+    clock.set(NOW_NS - NOW_NS % HOUR_NS + 2 * HOUR_NS - 10 * SECOND_NS)
+    assert one.step() == 0, "the slot began meanwhile"
+
+
 def test_five_last_good_ones_are_kept(tmp_path):
     server, clock = FakeServer(), SetClock(NOW_NS)
     one, given = agent(tmp_path, server, clock), {}

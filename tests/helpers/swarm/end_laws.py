@@ -18,7 +18,7 @@ from feed.agent.expiry import SKEW_NS
 from feed.agent.state import KEPT
 from feed.clock import local_of
 from router_core.network import Network
-from router_core.units import SECOND_NS
+from router_core.units import HOUR_NS, SECOND_NS
 from sim.faults import Fault
 from swarm.centre_machine import CentreMachine
 from swarm.context import Context
@@ -40,6 +40,8 @@ INFORMED = {
 INFORMED |= {Kind.BUNDLE_REPLAYED, Kind.TOPOLOGY_STALE, Kind.CENTRE_LOST}
 # For the way to the server and back, and a turn of everybody's.
 TOLD_NS = 30 * SECOND_NS
+# An agent that sleeps is awake this long after an hour has begun.
+AWAKE_NS = SECOND_NS
 
 
 class EndLaws:
@@ -74,11 +76,13 @@ class EndLaws:
         self._alarms: dict[str, tuple[str, ...]] = {}
         self._checked: set[tuple[str, int]] = set()
         self._top: dict[tuple[str, int], int] = {}
+        self._asleep: dict[str, tuple[int, int, int]] = {}
 
     def stepped(self, end: EndMachine) -> None:
         """Hold a front-end against the laws."""
         # An agent that was started anew with another scenario may have none; NiFi then goes on by its last file.
         held = None if end.agent is None else end.agent.in_force
+        self._awake(end, held)
         if held is not None:
             self._in_force(end, held)
             self._kept_too(end, held)
@@ -122,6 +126,19 @@ class EndLaws:
         if held.dynamic and end.step_began_ns >= policy.soft_ns and not self._skewed():
             journal.breaks("6", f"{end.scope} goes by a dynamic layer that lapsed")
         self._ways(end, held)
+
+    def _awake(self, end: EndMachine, held: InForce | None) -> None:
+        """Law 6: the plan of an hour holds from its beginning; nobody sleeps into it by the plan of the hour before."""
+        loop_ns, clock_ns = self._context.loop.now_ns, end.clock_ns
+        lives, slept_ns, wrong_ns = self._asleep.pop(end.scope, (0, 0, 0))
+        if held is not None:
+            self._asleep[end.scope] = end.lives, clock_ns, clock_ns - loop_ns
+        # A clock that was set in the meantime may have jumped over the hour.
+        if lives != end.lives or end.step_began_ns - end.step_began_loop_ns != wrong_ns:
+            return
+        late_ns = end.step_began_ns % HOUR_NS  # the platform's hours begin with those of UTC
+        if late_ns > AWAKE_NS and slept_ns < end.step_began_ns - late_ns:
+            self._context.journal.breaks("6", f"{end.scope} slept {late_ns} ns into slot {self._slot_at(clock_ns)}")
 
     def _told_of_stops(self, end: EndMachine) -> None:
         """What stopped a while ago is known at every front-end, where nothing keeps it from being told."""

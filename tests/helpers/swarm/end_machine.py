@@ -49,6 +49,8 @@ class EndMachine:
         As its installation has it: it may be an old one.
     step_began_ns : int
         What its clock said when the agent's last step began, since 1970 [ns].
+    step_began_loop_ns : int
+        When that was, by the loop's time [ns].
     started_ns : int
         When this life began, by the loop's time [ns].
     """
@@ -73,7 +75,7 @@ class EndMachine:
         self.folder = context.folder / "ends" / str(end)
         self.trust_file = self.folder / "installed-trust.json"
         self.lives = 0
-        self.step_began_ns = self.started_ns = 0
+        self.step_began_ns = self.step_began_loop_ns = self.started_ns = 0
         self._context = context
         self._tampering = tampering
         self._stepped = stepped
@@ -126,7 +128,7 @@ class EndMachine:
         )
         context.journal.note("agent-started", self.scope, self.lives)
         while True:
-            self.step_began_ns = self.clock_ns
+            self.step_began_ns, self.step_began_loop_ns = self.clock_ns, context.loop.now_ns
             pause_ns = self.agent.step()
             self.in_force = self.agent.in_force or self.in_force
             self._stepped(self)
